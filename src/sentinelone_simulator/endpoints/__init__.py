@@ -1,0 +1,1 @@
+"""What each endpoint answers; `table` says which filters each of them honours."""

@@ -1,0 +1,161 @@
+"""Rows of /accounts, /sites and /groups."""
+
+import base64
+
+import msgspec
+
+from sentinelone_simulator import clock, dice
+from sentinelone_simulator.estate import Account, Estate, Group, Site
+
+MODULES = {
+    "vulnerability_management": "Vulnerability Management",
+    "rso": "Remote Script Orchestration",
+    "star": "STAR",
+}
+CREATOR = ("Steven Example", "433241117337583618")
+EXPIRATION = clock.START + 400 * clock.DAY
+
+
+def living(estate: Estate) -> list[int]:
+    """How many agents each site has, the gone ones apart."""
+    counts = [0] * len(estate.sites)
+    for agent in estate.agents:
+        counts[agent.site] += agent.state == "active"
+    return counts
+
+
+def licenses(*, vulnerability_management: bool, count: int) -> dict[str, object]:
+    names = [name for name in MODULES if vulnerability_management or name != "vulnerability_management"]
+    return {
+        "bundles": [
+            {
+                "name": "complete",
+                "displayName": "Complete",
+                "majorVersion": 1,
+                "minorVersion": 7,
+                "totalSurfaces": count,
+                "surfaces": [{"name": "Total Agents", "count": count}],
+            }
+        ],
+        "modules": [{"name": name, "displayName": MODULES[name], "majorVersion": 1} for name in names],
+        "settings": [
+            {
+                "groupName": "malicious_data_retention",
+                "setting": "365 Days",
+                "settingGroup": "malicious_data_retention",
+                "settingGroupDisplayName": "Malicious Data Retention",
+                "displayName": "365 Days",
+            }
+        ],
+    }
+
+
+def account(estate: Estate, row: Account, counts: list[int]) -> dict[str, object]:
+    own = [site for site in estate.sites if site.account == row.index]
+    agents = sum(counts[site.index] for site in own)
+    managed = any(site.vulnerability_management for site in own)
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "isDefault": row.index == 0,
+        "accountType": "Paid",
+        "expiration": None,
+        "salesforceId": None,
+        "externalId": f"MSP-{row.index:04d}",
+        "state": row.state,
+        "createdAt": clock.precise(row.created),
+        "updatedAt": clock.precise(row.updated),
+        "unlimitedExpiration": True,
+        "activeAgents": agents,
+        "skus": [{"type": "Complete", "totalLicenses": 0, "unlimited": True, "agentsInSku": agents}],
+        "licenses": licenses(vulnerability_management=managed, count=-1),
+        "totalLicenses": 0,
+        "usageType": "mssp" if row.index == 0 else "customer",
+        "billingMode": "subscription",
+        "irFields": None,
+        "makeSocDefaultUi": False,
+        "creator": CREATOR[0],
+        "creatorId": CREATOR[1],
+        "numberOfSites": sum(site.state == "active" for site in own),
+        "coreSites": 0,
+        "controlSites": 0,
+        "completeSites": len(own),
+        "totalCore": 0,
+        "totalControl": 0,
+        "totalComplete": 0,
+        "unlimitedCore": False,
+        "unlimitedControl": False,
+        "unlimitedComplete": True,
+        "agentsInCoreSku": 0,
+        "agentsInControlSku": 0,
+        "agentsInCompleteSku": agents,
+    }
+
+
+def site(estate: Estate, row: Site, counts: list[int]) -> dict[str, object]:
+    limited = row.index % 3 == 1
+    total = 10 + counts[row.index] if limited else 0
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "registrationToken": secret("site", row.id),
+        "isDefault": row.index < 2,
+        "healthStatus": True,
+        "totalLicenses": total,
+        "siteType": "Trial" if row.index % 7 == 6 else "Paid",
+        "expiration": _expiration(row),
+        "externalId": None if row.index % 2 else f"CRM-{dice.mix(row.id) % 100_000:05d}",
+        "description": None,
+        "state": row.state,
+        "suite": "Complete",
+        "sku": "Complete",
+        "createdAt": clock.precise(row.created),
+        "updatedAt": clock.precise(row.updated),
+        "accountId": str(estate.accounts[row.account].id),
+        "accountName": estate.accounts[row.account].name,
+        "activeLicenses": counts[row.index],
+        "licenses": licenses(
+            vulnerability_management=row.vulnerability_management, count=total if limited else -1
+        ),
+        "usageType": "customer",
+        "irFields": None,
+        "inheritAccountExpiration": not limited and row.state != "expired",
+        "creator": CREATOR[0],
+        "creatorId": CREATOR[1],
+        "unlimitedExpiration": not limited and row.state != "expired",
+        "unlimitedLicenses": not limited,
+    }
+
+
+def _expiration(row: Site) -> str | None:
+    if row.state == "expired":
+        return clock.coarse(clock.START - 40 * clock.DAY)
+    return clock.coarse(EXPIRATION) if row.index % 3 == 1 else None
+
+
+def group(estate: Estate, row: Group, members: dict[int, int]) -> dict[str, object]:
+    return {
+        "id": str(row.id),
+        "createdAt": clock.precise(row.created),
+        "updatedAt": clock.precise(row.updated),
+        "name": row.name,
+        "description": None,
+        "siteId": str(estate.sites[row.site].id),
+        "isDefault": row.is_default,
+        "creator": CREATOR[0],
+        "creatorId": CREATOR[1],
+        "type": "static" if row.is_default else "dynamic",
+        "filterId": None if row.is_default else str(row.id + 77_824),
+        "rank": None if row.is_default else 1,
+        "registrationToken": secret("group", row.id),
+        "totalAgents": members.get(row.index, 0),
+        "filterName": None if row.is_default else "All servers",
+        "inherits": True,
+    }
+
+
+def secret(kind: str, identifier: int) -> str:
+    """A join token: base64 of JSON, made up, to be treated as a secret by who reads it."""
+    key = f"{dice.mix(identifier, 5):016x}"
+    plain = {"url": "https://simulator.sentinelone.net", f"{kind}_key": key}
+    return base64.b64encode(msgspec.json.encode(plain)).decode()

@@ -1,0 +1,1 @@
+"""The command line. It reads arguments, calls the services and draws; rules live below."""

@@ -1,0 +1,1 @@
+"""Connections: one SentinelOne console reached with one API token each."""

@@ -1,0 +1,362 @@
+"""Every error that Waypost raises on purpose, as one tree.
+
+Each class says with what stable `code`, who must act (`owner`), how callers react (`reaction`) and the
+next step (`remedy`); the instance says what happened, in a sentence. Nothing here may carry a secret.
+
+    WaypostError
+    ├── UsageError                 the caller asked for something that cannot be
+    │   ├── AddressError           a base URL that is not, or may not be, a console's
+    │   ├── TokenShapeError        no token, or one that cannot travel in a header
+    │   ├── FilterError            a filter, cursor or limit that cannot be understood
+    │   ├── SettingsError          a setting that cannot be used
+    │   ├── NoSuchConnectionError
+    │   └── ConnectionExistsError
+    ├── ConsoleError               a console did not give what was asked
+    │   ├── UnreachableError       no answer: DNS, TLS, refused, timed out
+    │   ├── NotAConsoleError       an answer, but not from a SentinelOne console
+    │   ├── TokenRefusedError      401
+    │   ├── ForbiddenRoleError     403: the role lacks a permission
+    │   ├── ForbiddenScopeError    403 or 404: outside the token's accounts or sites
+    │   ├── NotLicensedError       403, 404 or 501: a feature this console or scope does not have
+    │   ├── LimitedError           429 until the deadline
+    │   ├── VendorFailureError     5xx until the deadline
+    │   ├── UnreadableAnswerError  an answer that is no JSON, cut short, or of another shape
+    │   └── RequestRefusedError    400: the console does not accept the request
+    │       └── CursorRefusedError a page cursor that the console no longer accepts
+    ├── IncompleteWalkError        a page chain that cannot be trusted to be whole
+    ├── SyncRunningError           a second pull of one connection
+    ├── LeaseLostError             another worker has taken this run over
+    ├── InterruptedRunError        stopped on request; the run can be resumed
+    └── StorageError
+        ├── DatabaseUnreachableError
+        ├── DatabaseTooOldError
+        ├── SchemaError            the schema is older or newer than this program
+        ├── DataFolderError
+        └── VaultError             the master key is missing or does not fit
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Owner(StrEnum):
+    """Who must act."""
+
+    CUSTOMER = "customer"
+    SENTINELONE = "SentinelOne"
+    OPERATOR = "operator"
+    NOBODY = "nobody"
+
+
+class Reaction(StrEnum):
+    """What a caller does about it; nothing else decides retries and pauses."""
+
+    TRANSIENT = "transient"
+    """Try again later; nothing is wrong with the request."""
+    TERMINAL = "terminal"
+    """Stop and tell; trying again gives the same answer."""
+    NEEDS_ATTENTION = "needs attention"
+    """Pause the connection and ask for a new token."""
+
+
+class WaypostError(Exception):
+    """Something went wrong in Waypost."""
+
+    code: ClassVar[str] = "waypost.error"
+    owner: Owner = Owner.OPERATOR
+    reaction: ClassVar[Reaction] = Reaction.TERMINAL
+    remedy: str = "Run the command again; if it happens again, report it with the log."
+
+    def __init__(self, message: str = "", *, remedy: str = "", owner: Owner | None = None) -> None:
+        super().__init__(message or self.__doc__ or self.code)
+        if remedy:
+            self.remedy = remedy
+        if owner is not None:
+            self.owner = owner
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class UsageError(WaypostError):
+    """The request cannot be carried out as it was made."""
+
+    code = "usage"
+    remedy = "See `waypost --help`."
+
+
+class AddressError(UsageError):
+    """The address is not one of a SentinelOne console."""
+
+    code = "connection.address"
+    owner = Owner.CUSTOMER
+    remedy = (
+        "Use the address that the console shows in the browser, like https://usea1-example.sentinelone.net"
+    )
+
+
+class TokenShapeError(UsageError):
+    """There is no usable API token."""
+
+    code = "connection.token_shape"
+    owner = Owner.CUSTOMER
+    remedy = "Give the API token on standard input or in WAYPOST_TOKEN; it is never an argument."
+
+
+class FilterError(UsageError):
+    """A filter cannot be understood."""
+
+    code = "filter"
+    remedy = "See the command's --help for its filters and their values."
+
+
+class SettingsError(UsageError):
+    """A setting cannot be used."""
+
+    code = "settings"
+    remedy = "See docs/settings.md for the settings and their values."
+
+
+class NoSuchConnectionError(UsageError):
+    """There is no connection of that name."""
+
+    code = "connection.unknown"
+    remedy = "See `waypost connection list` for the names."
+
+
+class ConnectionExistsError(UsageError):
+    """A connection like this one exists already."""
+
+    code = "connection.exists"
+    remedy = "Choose another name, or remove the first with `waypost connection remove`."
+
+
+class ConsoleError(WaypostError):
+    """A console did not give what was asked of it.
+
+    Attributes:
+        method: The HTTP method of the last attempt.
+        path: The path below `/web/api/v2.1`, without its query.
+        status: The HTTP status, or None when there was no answer.
+        vendor_code: The console's own error code (seven digits), or None.
+        detail: The console's own words, shortened, or "".
+        request_id: The console's `X-RQID`, which its support asks for, or "".
+        attempts: How many times it was tried.
+    """
+
+    code = "console.error"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        method: str = "GET",
+        path: str = "",
+        status: int | None = None,
+        vendor_code: int | None = None,
+        detail: str = "",
+        request_id: str = "",
+        attempts: int = 1,
+        remedy: str = "",
+        owner: Owner | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy, owner=owner)
+        self.method = method
+        self.path = path
+        self.status = status
+        self.vendor_code = vendor_code
+        self.detail = detail
+        self.request_id = request_id
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        facts = [f"{self.method} {self.path}"] if self.path else []
+        if self.status is not None:
+            facts.append(f"HTTP {self.status}")
+        if self.vendor_code is not None:
+            facts.append(f"code {self.vendor_code}")
+        if self.attempts > 1:
+            facts.append(f"{self.attempts} attempts")
+        if self.request_id:
+            facts.append(f"X-RQID {self.request_id}")
+        text = self.message
+        if self.detail:
+            text = f"{text} The console says: {self.detail!r}."
+        return f"{text} ({', '.join(facts)})" if facts else text
+
+
+class UnreachableError(ConsoleError):
+    """The console gave no answer."""
+
+    code = "console.unreachable"
+    reaction = Reaction.TRANSIENT
+    remedy = "Check the address for typing errors and that this machine may reach it on port 443."
+
+
+class NotAConsoleError(ConsoleError):
+    """What answers at this address is not a SentinelOne console."""
+
+    code = "console.not_a_console"
+    owner = Owner.CUSTOMER
+    remedy = (
+        "Use the console's own address, like https://usea1-example.sentinelone.net, not a login or web page."
+    )
+
+
+class TokenRefusedError(ConsoleError):
+    """The console refused the API token: it is wrong, mangled, expired or revoked."""
+
+    code = "console.token_refused"
+    owner = Owner.CUSTOMER
+    reaction = Reaction.NEEDS_ATTENTION
+    remedy = "Generate a new API token for the service user (Settings > Users > Service Users) and give it to Waypost."
+
+
+class ForbiddenRoleError(ConsoleError):
+    """The token's role lacks a permission."""
+
+    code = "console.forbidden_role"
+    owner = Owner.CUSTOMER
+    remedy = "Give the service user the Viewer role, or a custom role that has the missing permission."
+
+
+class ForbiddenScopeError(ConsoleError):
+    """This lies outside the accounts and sites that the token may see."""
+
+    code = "console.forbidden_scope"
+    owner = Owner.CUSTOMER
+    remedy = "Give the service user access to this account or site, or leave it out."
+
+
+class NotLicensedError(ConsoleError):
+    """This console or scope does not have the feature."""
+
+    code = "console.not_licensed"
+    owner = Owner.CUSTOMER
+    remedy = "Ask SentinelOne to enable the feature for this scope, or do without this data."
+
+
+class LimitedError(ConsoleError):
+    """The console kept answering that there were too many requests."""
+
+    code = "console.limited"
+    owner = Owner.NOBODY
+    reaction = Reaction.TRANSIENT
+    remedy = "Nothing to do: Waypost slows down and tries again."
+
+
+class VendorFailureError(ConsoleError):
+    """The console kept failing."""
+
+    code = "console.vendor_failure"
+    owner = Owner.SENTINELONE
+    reaction = Reaction.TRANSIENT
+    remedy = "Wait; if it lasts, give SentinelOne's support the X-RQID of the error."
+
+
+class UnreadableAnswerError(ConsoleError):
+    """The console's answer cannot be read."""
+
+    code = "console.unreadable_answer"
+    owner = Owner.SENTINELONE
+    reaction = Reaction.TRANSIENT
+    remedy = "Run the command again; if it lasts, report it with the X-RQID of the error."
+
+
+class RequestRefusedError(ConsoleError):
+    """The console does not accept the request."""
+
+    code = "console.request_refused"
+    remedy = (
+        "Report it with the text of the error: this console's version may differ from those Waypost knows."
+    )
+
+
+class CursorRefusedError(RequestRefusedError):
+    """The console no longer accepts the page cursor."""
+
+    code = "console.cursor_refused"
+    owner = Owner.NOBODY
+    reaction = Reaction.TRANSIENT
+    remedy = "Nothing to do: the walk starts again from its first page."
+
+
+class IncompleteWalkError(WaypostError):
+    """A page chain cannot be trusted to be whole, so nothing was resolved by it."""
+
+    code = "sync.incomplete_walk"
+    owner = Owner.SENTINELONE
+    reaction = Reaction.TRANSIENT
+    remedy = "Run `waypost sync` again; it goes on from the last page that was stored."
+
+
+class SyncRunningError(WaypostError):
+    """This connection is being pulled already."""
+
+    code = "sync.running"
+    owner = Owner.NOBODY
+    reaction = Reaction.TRANSIENT
+    remedy = "Wait for it to end; `waypost runs` shows how far it is."
+
+
+class LeaseLostError(WaypostError):
+    """Another worker has taken this run over; this one stopped and stored nothing more."""
+
+    code = "sync.lease_lost"
+    owner = Owner.NOBODY
+    reaction = Reaction.TRANSIENT
+    remedy = "Nothing to do: the other worker goes on."
+
+
+class InterruptedRunError(WaypostError):
+    """The pull was stopped; what was stored stays, and the next pull goes on from there."""
+
+    code = "sync.interrupted"
+    owner = Owner.NOBODY
+    reaction = Reaction.TRANSIENT
+    remedy = "Run `waypost sync` to go on from where it stopped."
+
+
+class StorageError(WaypostError):
+    """The database cannot be used."""
+
+    code = "storage.error"
+
+
+class DatabaseUnreachableError(StorageError):
+    """The database does not answer."""
+
+    code = "storage.unreachable"
+    reaction = Reaction.TRANSIENT
+    remedy = "Check WAYPOST_DATABASE_URL and that the server runs; unset it to use the embedded database."
+
+
+class DatabaseTooOldError(StorageError):
+    """The database server is older than PostgreSQL 15."""
+
+    code = "storage.too_old"
+    remedy = "Use PostgreSQL 15 or newer, or unset WAYPOST_DATABASE_URL to use the embedded database."
+
+
+class SchemaError(StorageError):
+    """The database's schema does not fit this version of Waypost."""
+
+    code = "storage.schema"
+    remedy = "Run `waypost db upgrade`."
+
+
+class DataFolderError(StorageError):
+    """The data folder cannot be used."""
+
+    code = "storage.data_folder"
+    remedy = "Set WAYPOST_HOME to a folder that this user can write, or WAYPOST_DATABASE_URL to a server."
+
+
+class VaultError(StorageError):
+    """A stored token cannot be opened."""
+
+    code = "vault.key"
+    remedy = (
+        "Set WAYPOST_MASTER_KEY (or WAYPOST_MASTER_KEY_FILE) to the key that the tokens were stored with."
+    )

@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, connections to it, migrations, named queries, bulk loading."""

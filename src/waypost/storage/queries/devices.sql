@@ -1,0 +1,99 @@
+-- name: upsert
+-- Agents as devices. Only what differs is written; a device that changed its site takes its findings along
+-- (rule 7), and the log says what happened: added, retired, moved or changed, the first that fits.
+WITH incoming AS (
+  SELECT * FROM jsonb_to_recordset(%(rows)s) AS r (
+    device_id bigint, device_uuid uuid, state smallint, site_id bigint, group_id bigint, name text, domain text,
+    os text, os_type text, machine_type text, agent_version text, agent_uuid text, registered_at timestamptz,
+    last_active_at timestamptz, updated_at timestamptz, row_hash bigint, vendor jsonb)
+), before AS (
+  SELECT d.device_id, d.site_id, d.state, d.row_hash
+  FROM device d JOIN incoming i ON d.device_id = i.device_id WHERE d.connection_id = %(connection_id)s
+), written AS (
+  INSERT INTO device AS d (
+    connection_id, device_id, device_uuid, state, site_id, group_id, name, domain, os, os_type, machine_type,
+    agent_version, agent_uuid, registered_at, last_active_at, updated_at, row_hash, vendor)
+  SELECT %(connection_id)s, device_id, device_uuid, state, site_id, group_id, name, domain, os, os_type,
+    machine_type, agent_version, agent_uuid, registered_at, last_active_at, updated_at, row_hash, vendor
+  FROM incoming
+  ON CONFLICT (connection_id, device_id) DO UPDATE
+  SET state = excluded.state, site_id = excluded.site_id, group_id = excluded.group_id, name = excluded.name,
+      domain = excluded.domain, os = excluded.os, os_type = excluded.os_type,
+      machine_type = excluded.machine_type, agent_version = excluded.agent_version,
+      agent_uuid = excluded.agent_uuid, registered_at = excluded.registered_at,
+      last_active_at = excluded.last_active_at, updated_at = excluded.updated_at,
+      row_hash = excluded.row_hash, vendor = excluded.vendor, changed_at = now(),
+      moved_at = CASE WHEN d.site_id IS DISTINCT FROM excluded.site_id THEN now() ELSE d.moved_at END
+  WHERE d.state <> excluded.state OR d.vendor IS DISTINCT FROM excluded.vendor
+  RETURNING d.device_id, d.device_uuid, d.site_id, d.state, d.row_hash
+), described AS (
+  SELECT w.device_id, w.device_uuid, w.site_id,
+    b.device_id IS NOT NULL AND b.site_id IS DISTINCT FROM w.site_id AS moved,
+    CASE WHEN b.device_id IS NULL THEN %(added)s
+         WHEN w.state = ANY (%(retired_states)s) AND NOT b.state = ANY (%(retired_states)s) THEN %(retired)s
+         WHEN b.site_id IS DISTINCT FROM w.site_id THEN %(moved)s
+         WHEN b.row_hash <> w.row_hash THEN %(changed)s END AS kind
+  FROM written w LEFT JOIN before b USING (device_id)
+), followed AS (
+  UPDATE finding f SET site_id = m.site_id, changed_at = now()
+  FROM described m
+  WHERE f.connection_id = %(connection_id)s AND f.device_id = m.device_id AND m.moved
+    AND f.site_id IS DISTINCT FROM m.site_id
+), logged AS (
+  INSERT INTO change (connection_id, run_id, kind, subject_id)
+  SELECT %(connection_id)s, %(run_id)s, kind, device_uuid FROM described WHERE kind IS NOT NULL
+)
+SELECT coalesce(kind, 0), count(*) FROM described GROUP BY kind
+
+-- name: unlisted
+-- Which of these endpoints are no known device.
+SELECT e.device_id FROM unnest(%(device_ids)s::bigint[]) AS e (device_id)
+WHERE NOT EXISTS (SELECT FROM device d WHERE d.connection_id = %(connection_id)s AND d.device_id = e.device_id)
+
+-- name: insert_unknown
+-- Endpoints that only risk rows name: devices of state unknown, at the site that the walk knew.
+WITH incoming AS (
+  SELECT * FROM jsonb_to_recordset(%(rows)s)
+    AS r (device_id bigint, device_uuid uuid, site_id bigint, name text, os_type text, machine_type text)
+), written AS (
+  INSERT INTO device (connection_id, device_id, device_uuid, state, site_id, name, os_type, machine_type, row_hash)
+  SELECT %(connection_id)s, device_id, device_uuid, 0, site_id, name, os_type, machine_type, 0 FROM incoming
+  ON CONFLICT (connection_id, device_id) DO NOTHING
+  RETURNING device_uuid
+)
+INSERT INTO change (connection_id, run_id, kind, subject_id)
+SELECT %(connection_id)s, %(run_id)s, %(added)s, device_uuid FROM written
+
+-- name: place_unknown
+-- A walk of a site tells where a device stands that no agent row places.
+WITH placed AS (
+  UPDATE device d SET site_id = %(site_id)s, changed_at = now()
+  WHERE d.connection_id = %(connection_id)s AND d.device_id = ANY (%(device_ids)s)
+    AND d.vendor IS NULL AND d.site_id IS DISTINCT FROM %(site_id)s
+  RETURNING d.device_id
+)
+UPDATE finding f SET site_id = %(site_id)s, changed_at = now()
+FROM placed p WHERE f.connection_id = %(connection_id)s AND f.device_id = p.device_id
+
+-- name: scanned
+-- What risk rows say of their endpoint, once a device; only what differs is written, and no older scan.
+UPDATE device d SET scanned_at = r.scanned_at, scan = r.scan
+FROM jsonb_to_recordset(%(rows)s) AS r (device_id bigint, scanned_at timestamptz, scan jsonb)
+WHERE d.connection_id = %(connection_id)s AND d.device_id = r.device_id
+  AND d.scan IS DISTINCT FROM r.scan
+  AND (d.scanned_at IS NULL OR r.scanned_at >= d.scanned_at)
+
+-- name: sweep
+-- Devices that a complete walk no longer listed, of sites that could be seen before and after it (rule 1).
+WITH gone AS (
+  UPDATE device d SET state = %(gone)s, changed_at = now()
+  WHERE d.connection_id = %(connection_id)s AND d.vendor IS NOT NULL AND d.state <> %(gone)s
+    AND d.site_id = ANY (%(visible)s)
+    AND d.device_id NOT IN (SELECT unnest(vendor_ids) FROM sync_seen
+                            WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s)
+  RETURNING d.device_uuid
+), logged AS (
+  INSERT INTO change (connection_id, run_id, kind, subject_id)
+  SELECT %(connection_id)s, %(run_id)s, %(retired)s, device_uuid FROM gone
+)
+SELECT count(*) FROM gone

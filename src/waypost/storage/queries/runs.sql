@@ -1,0 +1,123 @@
+-- name: claim
+-- Takes the connection for one pull: raises the fence, so that whoever held it before stores nothing more.
+UPDATE connection SET fence = fence + 1 WHERE connection_id = %(connection_id)s
+RETURNING fence, connection_uuid
+
+-- name: held_until
+-- Until when a worker holds the connection, if one does.
+SELECT max(lease_until), min(worker) FROM sync_run
+WHERE connection_id = %(connection_id)s AND state = 'running' AND lease_until > now()
+
+-- name: unfinished
+-- Runs that stopped before their end and are young enough to be gone on with.
+SELECT run_id, stream, kind, since, console_time, counts, warnings FROM sync_run
+WHERE connection_id = %(connection_id)s AND state IN ('running', 'interrupted')
+  AND started_at > now() - interval '24 hours'
+ORDER BY started_at
+
+-- name: take_over
+-- Goes on with a run under a new fence.
+UPDATE sync_run
+SET fence = %(fence)s, pull_id = %(pull_id)s, state = 'running', worker = %(worker)s, resumed_at = now(),
+    lease_until = now() + %(lease)s, error = NULL
+WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
+
+-- name: give_up
+-- Ends every unfinished run that will not be gone on with.
+UPDATE sync_run SET state = 'failed', finished_at = now(),
+  error = coalesce(error, '{"code": "sync.given_up", "message": "A later pull began anew."}')
+WHERE connection_id = %(connection_id)s AND state IN ('running', 'interrupted')
+  AND NOT (run_id = ANY (%(keep)s))
+
+-- name: forget_seen
+-- What ended runs had seen is of no use.
+DELETE FROM sync_seen s WHERE s.connection_id = %(connection_id)s
+  AND NOT EXISTS (SELECT FROM sync_run r WHERE r.connection_id = s.connection_id AND r.run_id = s.run_id
+                  AND r.state IN ('running', 'interrupted'))
+
+-- name: forget_seen_of
+-- What a run had seen, once it is swept.
+DELETE FROM sync_seen WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
+
+-- name: start
+-- A new run.
+INSERT INTO sync_run (connection_id, pull_id, stream, kind, fence, lease_until, worker, since)
+VALUES (%(connection_id)s, %(pull_id)s, %(stream)s, %(kind)s, %(fence)s, now() + %(lease)s, %(worker)s, %(since)s)
+RETURNING run_id
+
+-- name: renew
+-- Rule 4: part of every transaction that stores something. No row: the lease is lost.
+UPDATE sync_run SET lease_until = now() + %(lease)s, counts = %(counts)s, warnings = %(warnings)s,
+  console_time = coalesce(console_time, %(console_time)s)
+WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
+
+-- name: finish
+-- The end of a run, under the same fence.
+UPDATE sync_run SET state = %(state)s, counts = %(counts)s, warnings = %(warnings)s, error = %(error)s,
+  finished_at = CASE WHEN %(state)s = 'interrupted' THEN NULL ELSE now() END,
+  lease_until = now(), busy_seconds = busy_seconds + extract(epoch FROM now() - resumed_at)
+WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
+
+-- name: add_walk
+-- A walk of a run's plan.
+INSERT INTO sync_walk (connection_id, run_id, walk, scope, scope_id)
+VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(scope)s, %(scope_id)s)
+
+-- name: walks
+-- A run's plan and how far each walk is.
+SELECT walk, scope, scope_id, state, whole, cursor, batches FROM sync_walk
+WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s ORDER BY walk
+
+-- name: advance
+-- How far a walk is, in the transaction of its rows.
+UPDATE sync_walk SET state = %(state)s, whole = %(whole)s, cursor = %(cursor)s, batches = %(batches)s
+WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND walk = %(walk)s
+
+-- name: seen
+-- The ids of one batch of a full walk.
+INSERT INTO sync_seen (connection_id, run_id, walk, batch, vendor_ids)
+VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(batch)s, %(vendor_ids)s)
+
+-- name: seen_count
+-- How many rows of the console a walk has seen.
+SELECT coalesce(sum(cardinality(vendor_ids)), 0) FROM sync_seen
+WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND walk = %(walk)s
+
+-- name: unsee
+-- A walk that starts again has seen nothing.
+DELETE FROM sync_seen WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND walk = %(walk)s
+
+-- name: watermark
+-- From where the next delta starts, and when everything was last walked.
+SELECT since, full_at FROM sync_watermark WHERE connection_id = %(connection_id)s AND stream = %(stream)s
+
+-- name: set_watermark
+-- Rule 3: moves with the end of the run, and never backwards.
+INSERT INTO sync_watermark AS w (connection_id, stream, since, full_at)
+VALUES (%(connection_id)s, %(stream)s, %(since)s, CASE WHEN %(full)s THEN now() END)
+ON CONFLICT (connection_id, stream) DO UPDATE
+SET since = greatest(w.since, excluded.since), full_at = coalesce(excluded.full_at, w.full_at)
+
+-- name: quarantine
+-- Rule 6: a row that cannot be read, kept once.
+INSERT INTO quarantine AS q (connection_id, stream, content_hash, vendor_id, reason, content, run_id)
+VALUES (%(connection_id)s, %(stream)s, %(content_hash)s, %(vendor_id)s, %(reason)s, %(content)s, %(run_id)s)
+ON CONFLICT (connection_id, stream, content_hash) DO UPDATE
+SET last_seen_at = now(), run_id = excluded.run_id, reason = excluded.reason
+
+-- name: list
+-- The newest runs, for people.
+SELECT r.run_id, r.pull_id, c.name AS connection, r.stream, r.kind, r.state, r.started_at, r.finished_at, r.worker,
+  CASE WHEN r.state = 'running' THEN r.busy_seconds + extract(epoch FROM now() - r.resumed_at)
+       ELSE r.busy_seconds END AS seconds,
+  r.since, r.counts, r.warnings, r.error
+FROM sync_run r JOIN connection c USING (connection_id)
+WHERE (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
+ORDER BY r.started_at DESC, r.run_id LIMIT %(limit)s
+
+-- name: changes_of_pull
+-- What a pull did, by kind of change.
+SELECT kind, count(*) FROM change
+WHERE connection_id = %(connection_id)s
+  AND run_id IN (SELECT run_id FROM sync_run WHERE connection_id = %(connection_id)s AND pull_id = %(pull_id)s)
+GROUP BY kind ORDER BY kind

@@ -1,0 +1,81 @@
+"""What to walk: whole or since when, and in which partitions.
+
+A risk row does not name its site, and a filter takes one site only (API notes, facts 1 and 2). Walking site
+by site therefore tells the site of every row and gives walks to run side by side, at the price of one page
+a site; where sites are many and small the price is too high and accounts, or the whole, are walked instead.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from waypost.storage import queries
+from waypost.storage.database import Connection
+
+OVERLAP: Final = timedelta(minutes=10)
+"""A delta starts this much before the last pull did, for what the console stamps late (rule 3)."""
+
+RECONCILE_AFTER: Final = timedelta(hours=24)
+"""A stream that was last walked whole longer ago than this is walked whole again."""
+
+RISKS_PER_DEVICE: Final = 140
+"""294,709 risks on 2,095 agents (API notes, 3.1): for an estate of which nothing is known yet."""
+
+_PAGE: Final = 1000
+_FEW_WALKS: Final = 16
+"""So many walks are worth their extra pages whatever the size: they run side by side."""
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """What one walk covers: the whole connection, an account or a site."""
+
+    scope: str
+    scope_id: int | None = None
+
+
+WHOLE: Final = (Partition("connection"),)
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """A site that the token sees, and its account."""
+
+    site_id: int
+    account_id: int | None
+    state: str | None
+
+
+async def since(
+    db: Connection, connection_id: int, stream: str, *, full: bool, now: datetime
+) -> datetime | None:
+    """From when a delta of the stream would start; None where everything must be walked."""
+    cursor = await db.execute(queries.runs.watermark, {"connection_id": connection_id, "stream": stream})
+    row = await cursor.fetchone()
+    if full or row is None:
+        return None
+    watermark, full_at = row
+    if full_at is None or now - full_at > RECONCILE_AFTER:
+        return None
+    return watermark if isinstance(watermark, datetime) else None
+
+
+def watermark(console_time: datetime | None) -> datetime:
+    """Where the next delta starts, for a run that began at this time of the console's clock."""
+    return (console_time or datetime.now(UTC)) - OVERLAP
+
+
+def partitions(sites: Sequence[Scope], devices: int) -> tuple[Partition, ...]:
+    """The walks of a full pull of risks.
+
+    Args:
+        sites: What the token sees.
+        devices: How many, as far as is known.
+    """
+    worth = max(_FEW_WALKS, devices * RISKS_PER_DEVICE // _PAGE // 2)
+    if 1 < len(sites) <= worth:
+        return tuple(Partition("site", site.site_id) for site in sites)
+    accounts = sorted({site.account_id for site in sites if site.account_id is not None})
+    if 1 < len(accounts) <= worth and all(site.account_id is not None for site in sites):
+        return tuple(Partition("account", account) for account in accounts)
+    return WHOLE

@@ -1,0 +1,194 @@
+"""Sync runs and the right to work on them: claim, start or go on, renew, finish (rule 4).
+
+A claim raises the connection's fence; everything stored afterwards proves that fence in its own
+transaction. A worker that was frozen meanwhile finds its fence gone and stores nothing more. A lock of the
+database session tells a living worker from one that died, so that a crash is gone on with at once.
+"""
+
+import contextlib
+import os
+import socket
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from waypost import errors
+from waypost.storage import queries
+from waypost.storage.database import Connection
+
+LEASE: Final = timedelta(seconds=45)
+"""How long a worker that says nothing keeps its runs."""
+
+_LOCK_SPACE: Final = 0x5750_5359  # "WPSY": the session locks of pulls
+
+
+class Run(msgspec.Struct):
+    """One pull of one stream, as this worker holds it. `counts` are totals over all its resumptions."""
+
+    connection_id: int
+    connection_uuid: uuid.UUID
+    run_id: uuid.UUID
+    stream: str
+    kind: str
+    fence: int
+    since: datetime | None
+    console_time: datetime | None
+    counts: Counter[str]
+    warnings: list[str]
+    resumed: bool = False
+
+    @property
+    def full(self) -> bool:
+        return self.kind == "full"
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+class Unfinished(msgspec.Struct, frozen=True):
+    """A run that stopped before its end."""
+
+    run_id: uuid.UUID
+    stream: str
+    kind: str
+    since: datetime | None
+    console_time: datetime | None
+    counts: dict[str, int]
+    warnings: list[str]
+
+
+class Claim:
+    """The right to pull one connection, until it ends or another worker claims it."""
+
+    def __init__(self, db: Connection, connection_id: int, connection_uuid: uuid.UUID, fence: int) -> None:
+        self._db = db
+        self.connection_id = connection_id
+        self.connection_uuid = connection_uuid
+        self.fence = fence
+        self.pull_id = uuid.uuid4()
+
+    async def unfinished(self) -> list[Unfinished]:
+        """Runs that stopped and may be gone on with, oldest first."""
+        cursor = await self._db.execute(queries.runs.unfinished, {"connection_id": self.connection_id})
+        return [Unfinished(*row) for row in await cursor.fetchall()]
+
+    async def keep_only(self, runs: Sequence[Unfinished]) -> None:
+        """End every other unfinished run, and forget what ended runs had seen."""
+        keep = [run.run_id for run in runs]
+        async with self._db.transaction():
+            await self._db.execute(queries.runs.give_up, {"connection_id": self.connection_id, "keep": keep})
+            await self._db.execute(queries.runs.forget_seen, {"connection_id": self.connection_id})
+
+    async def start(self, stream: str, kind: str, since: datetime | None) -> Run:
+        cursor = await self._db.execute(
+            queries.runs.start, self._facts(stream=stream, kind=kind, since=since)
+        )
+        (run_id,) = await _one(cursor)
+        return Run(
+            self.connection_id,
+            self.connection_uuid,
+            run_id,
+            stream,
+            kind,
+            self.fence,
+            since,
+            None,
+            Counter(),
+            [],
+        )
+
+    async def go_on(self, stopped: Unfinished) -> Run:
+        await self._db.execute(queries.runs.take_over, self._facts(run_id=stopped.run_id))
+        return Run(
+            self.connection_id, self.connection_uuid, stopped.run_id, stopped.stream, stopped.kind, self.fence,
+            stopped.since, stopped.console_time, Counter(stopped.counts), list(stopped.warnings), resumed=True,
+        )  # fmt: skip
+
+    def _facts(self, **more: Any) -> dict[str, Any]:  # Any: parameters of a query
+        return {
+            "connection_id": self.connection_id,
+            "fence": self.fence,
+            "pull_id": self.pull_id,
+            "lease": LEASE,
+            "worker": f"{socket.gethostname()}:{os.getpid()}",
+            **more,
+        }
+
+
+@contextlib.asynccontextmanager
+async def claim(db: Connection, connection_id: int, name: str) -> AsyncIterator[Claim]:
+    """Hold the connection while the block runs.
+
+    Args:
+        db: In autocommit; the lock lives as long as it.
+        connection_id: Which.
+        name: For the error.
+
+    Raises:
+        SyncRunningError: A living worker holds it and its lease has not run out.
+    """
+    cursor = await db.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_SPACE, connection_id))
+    (locked,) = await _one(cursor)
+    if not locked:
+        cursor = await db.execute(queries.runs.held_until, {"connection_id": connection_id})
+        until, worker = await _one(cursor)
+        if until is not None:
+            raise errors.SyncRunningError(f"The connection {name!r} is being pulled already, by {worker}.")
+    try:
+        cursor = await db.execute(queries.runs.claim, {"connection_id": connection_id})
+        fence, connection_uuid = await _one(cursor)
+        yield Claim(db, connection_id, connection_uuid, fence)
+    finally:
+        if locked and not db.closed:
+            await db.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_SPACE, connection_id))
+
+
+async def renew(db: Connection, run: Run) -> None:
+    """Prove the fence and prolong the lease; inside every transaction that stores something.
+
+    Raises:
+        LeaseLostError: Another worker has the run; the transaction must be rolled back, which raising does.
+    """
+    facts = {
+        "connection_id": run.connection_id,
+        "run_id": run.run_id,
+        "fence": run.fence,
+        "lease": LEASE,
+        "console_time": run.console_time,
+        "counts": Jsonb(run.counts),
+        "warnings": Jsonb(run.warnings),
+    }
+    cursor = await db.execute(queries.runs.renew, facts)
+    if cursor.rowcount == 0:
+        raise errors.LeaseLostError
+
+
+async def finish(db: Connection, run: Run, state: str, error: errors.WaypostError | None = None) -> None:
+    """Write the end of a run; nothing happens if another worker has it."""
+    facts = {
+        "connection_id": run.connection_id,
+        "run_id": run.run_id,
+        "fence": run.fence,
+        "state": state,
+        "counts": Jsonb(run.counts),
+        "warnings": Jsonb(run.warnings),
+        "error": Jsonb(described(error)) if error else None,
+    }
+    await db.execute(queries.runs.finish, facts)
+
+
+def described(error: errors.WaypostError) -> dict[str, str]:
+    """An error as it is kept and shown: code, message, owner, remedy."""
+    return {"code": error.code, "message": str(error), "owner": str(error.owner), "remedy": error.remedy}
+
+
+async def _one(cursor: Any) -> tuple[Any, ...]:  # Any: a row has the columns its query names
+    row: tuple[Any, ...] | None = await cursor.fetchone()
+    assert row is not None  # noqa: S101  # these queries always give a row
+    return row

@@ -1,0 +1,85 @@
+"""Loading the console's tree: accounts, sites, groups."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final, LiteralString
+
+import msgspec
+from msgspec import UNSET
+
+from waypost.sentinelone import wire
+from waypost.sentinelone.pages import Unreadable
+from waypost.storage import queries
+from waypost.storage.database import Connection
+from waypost.sync.runs import Run
+from waypost.sync.walks import Fetched
+
+Row = dict[str, Any]  # Any: columns of different types
+
+
+class Loader:
+    """Stores one level of the tree: its queries, and how a row as sent becomes columns."""
+
+    def __init__(self, columns: Callable[[Any], Row], *statements: LiteralString) -> None:
+        self._columns = columns
+        self._statements = statements
+        self._rows: list[Row] = []
+
+    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> list[Unreadable]:
+        del db
+        # The last of a row's versions counts, should a page have repeated it.
+        rows = {row.value.id: self._columns(row) for fetched in pages for row in fetched.page.rows}
+        self._rows = list(rows.values())
+        return []
+
+    async def store(self, db: Connection, run: Run) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        if self._rows:
+            rows = msgspec.json.encode(self._rows).decode()
+            for statement in self._statements:
+                cursor = await db.execute(statement, {"connection_id": run.connection_id, "rows": rows})
+                counts["written"] += cursor.rowcount
+        return counts
+
+
+def _account(row: wire.Sent[wire.Account]) -> Row:
+    account = row.value
+    return {
+        "account_id": account.id,
+        "name": _text(account.name),
+        "state": _text(account.state),
+        "vendor": row.vendor,
+    }
+
+
+def _site(row: wire.Sent[wire.Site]) -> Row:
+    site = row.value
+    return {
+        "site_id": site.id,
+        "account_id": site.accountId or None,
+        "account_name": _text(site.accountName),
+        "name": _text(site.name),
+        "state": _text(site.state),
+        "vendor": row.vendor,
+    }
+
+
+def _group(row: wire.Sent[wire.Group]) -> Row:
+    group = row.value
+    return {
+        "group_id": group.id,
+        "site_id": group.siteId or None,
+        "name": _text(group.name),
+        "vendor": row.vendor,
+    }
+
+
+def _text(value: object) -> object:
+    return None if value is UNSET else value
+
+
+LOADERS: Final[dict[str, Callable[[], Loader]]] = {
+    "accounts": lambda: Loader(_account, queries.scopes.upsert_accounts),
+    "sites": lambda: Loader(_site, queries.scopes.upsert_sites, queries.scopes.accounts_of_sites),
+    "groups": lambda: Loader(_group, queries.scopes.upsert_groups),
+}

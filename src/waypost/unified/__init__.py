@@ -1,0 +1,1 @@
+"""What users read: devices, software, findings, and how each is derived from what a console sends."""

@@ -1,0 +1,322 @@
+"""From a risk to a finding, its software and the facts of its CVE.
+
+A risk row repeats the same application and the same CVE facts thousands of times. Both are interned: the
+finding holds their keys, the text stands once in a dimension. `sent_risk` turns them back into the row
+that the console sent, which proves that nothing was lost.
+"""
+
+import html
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import xxhash
+from msgspec import UNSET
+
+from waypost.sentinelone.wire import Number, Risk
+from waypost.unified import identity
+from waypost.unified.instants import instant
+from waypost.unified.words import (
+    SEVERITY_OF_SCORE,
+    SEVERITY_OF_WORD,
+    STATE_OF_MITIGATION,
+    STATE_OF_STATUS,
+    UNMARKED,
+    FindingState,
+    Severity,
+)
+
+_FACTS: Final = (
+    "severity", "baseScore", "cvssVersion", "nvdBaseScore", "nvdCvssVersion", "riskScore",
+    "exploitCodeMaturity", "remediationLevel", "reportConfidence", "publishedDate",
+)  # fmt: skip
+"""Fields of a risk that speak of the CVE, not of the device."""
+
+_MITIGATION: Final = (
+    "mitigationStatus", "mitigationStatusChangeTime", "mitigationStatusChangedBy", "mitigationStatusReason",
+)  # fmt: skip
+_UNTOUCHED: Final = dict.fromkeys(_MITIGATION) | {"mitigationStatus": "Not mitigated"}
+"""What nearly every row of the Vulnerability Management tier says of its mitigation; not stored."""
+_MARK: Final = ("markType", "markedBy", "markedDate", "reason")
+_SCAN: Final = ("endpointName", "endpointType", "osType", "lastScanDate", "lastScanResult")
+"""Fields of a risk that speak of the endpoint; kept once a device."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_hash = xxhash.xxh3_64_intdigest
+
+
+class Software(msgspec.Struct, frozen=True):
+    """One application version. `sent` holds the console's spelling where it differs from ours."""
+
+    software_id: int
+    name: str
+    vendor: str
+    version: str
+    sent: dict[str, str | None] | None
+
+
+class CveFacts(msgspec.Struct, frozen=True):
+    """What the console says of a CVE itself."""
+
+    facts_id: int
+    cve: str
+    severity: Severity
+    score: float | None
+    score_version: str | None
+    published_at: datetime | None
+    sent: dict[str, Any]
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """One CVE in one application version on one device, as a row of the table `finding`."""
+
+    finding_id: bytes
+    device_id: int
+    software_id: int
+    facts_id: int
+    vendor_id: int
+    row_hash: int
+    detected_at: datetime | None
+    score: float | None
+    state: FindingState
+    severity: Severity
+    mitigation: bytes | None
+    mark: bytes | None
+    extra: bytes | None
+
+
+def fingerprint(risk: Risk) -> int:
+    """63 bits of everything the console says of a risk that does not move by itself (rule 2).
+
+    Clears the fields that do: days detected, and the endpoint's own.
+    """
+    risk.daysDetected = UNSET
+    risk.lastScanDate = UNSET
+    risk.lastScanResult = UNSET
+    return _hash(_encode(risk)) >> 1
+
+
+def scan_of(risk: Risk) -> dict[str, str | None]:
+    """What a risk says of its endpoint."""
+    return {name: value for name in _SCAN if (value := getattr(risk, name)) is not UNSET}
+
+
+class Dimensions:
+    """Interns software and CVE facts; remembers a bounded number of those met.
+
+    Only what is new to this object is handed out for storing: `take_new` after each batch.
+    """
+
+    _BOUND: Final = 50_000
+
+    def __init__(self) -> None:
+        self._software: dict[tuple[object, ...], Software] = {}
+        self._facts: dict[tuple[object, ...], CveFacts] = {}
+        self._new_software: dict[int, Software] = {}
+        self._new_facts: dict[int, CveFacts] = {}
+
+    def software(self, risk: Risk) -> Software:
+        key = (risk.applicationName, risk.applicationVendor, risk.applicationVersion, risk.application)
+        found = self._software.get(key)
+        if found is None:
+            found = _software(risk, key)
+            self._new_software[found.software_id] = found
+            _remember(self._software, key, found, self._BOUND)
+        return found
+
+    def facts(self, risk: Risk) -> CveFacts:
+        key = (
+            risk.cveId, risk.severity, risk.baseScore, risk.cvssVersion, risk.nvdBaseScore, risk.nvdCvssVersion,
+            risk.riskScore, risk.exploitCodeMaturity, risk.remediationLevel, risk.reportConfidence,
+            risk.publishedDate,
+        )  # fmt: skip
+        found = self._facts.get(key)
+        if found is None:
+            found = _facts(risk, key)
+            self._new_facts[found.facts_id] = found
+            _remember(self._facts, key, found, self._BOUND)
+        return found
+
+    def take_new(self) -> tuple[list[Software], list[CveFacts]]:
+        """What has been met for the first time since the last call."""
+        new = list(self._new_software.values()), list(self._new_facts.values())
+        self._new_software, self._new_facts = {}, {}
+        return new
+
+    def forget(self) -> None:
+        """Remember nothing: what was handed out was not stored."""
+        self.__init__()  # type: ignore[misc]
+
+
+def from_risk(connection: bytes, risk: Risk, row_hash: int, dimensions: Dimensions) -> Finding:
+    """The finding that a risk stands for.
+
+    Args:
+        connection: The connection's UUID, as bytes.
+        risk: Its scan fields may be cleared already.
+        row_hash: `fingerprint(risk)`.
+        dimensions: Where its software and CVE facts are interned.
+
+    Raises:
+        ValueError: A time or a score of the risk is none.
+    """
+    software = dimensions.software(risk)
+    facts = dimensions.facts(risk)
+    return Finding(
+        finding_id=identity.finding(
+            connection, risk.endpointId, risk.cveId, software.name, software.vendor, software.version
+        ),
+        device_id=risk.endpointId,
+        software_id=software.software_id,
+        facts_id=facts.facts_id,
+        vendor_id=risk.id,
+        row_hash=row_hash,
+        detected_at=instant(risk.detectionDate),
+        score=facts.score,
+        state=state_of(risk),
+        severity=facts.severity,
+        mitigation=_json(_mitigation(risk)),
+        mark=_json(_present(risk, _MARK)),
+        extra=_json(_extra(risk)),
+    )
+
+
+def state_of(risk: Risk) -> FindingState:
+    """Removed first, then a false-positive mark, then the mitigation status; else open."""
+    status = risk.status.lower() if isinstance(risk.status, str) else ""
+    if (settled := STATE_OF_STATUS.get(status)) is not None:
+        return settled
+    mark = risk.markType
+    if mark and (not isinstance(mark, str) or mark.lower() not in UNMARKED):
+        return FindingState.IGNORED
+    mitigation = risk.mitigationStatus
+    if not isinstance(mitigation, str):
+        return FindingState.OPEN
+    return STATE_OF_MITIGATION.get(mitigation.lower().replace("_", " "), FindingState.OPEN)
+
+
+def severity_of(word: object, score: float | None) -> Severity:
+    """The console's word if it is one; else the rating of the score; else unknown."""
+    if isinstance(word, str) and (known := SEVERITY_OF_WORD.get(word.upper())) is not None:
+        return known
+    if score is None:
+        return Severity.UNKNOWN
+    return next((severity for least, severity in SEVERITY_OF_SCORE if score >= least), Severity.UNKNOWN)
+
+
+def sent_risk(
+    finding: dict[str, Any], software: Software, facts: CveFacts, scan: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The risk row as the console sent it, but for `daysDetected`, which follows from the detection.
+
+    Args:
+        finding: The columns of the finding; times as datetimes, JSON decoded.
+        software: Its software.
+        facts: Its CVE facts.
+        scan: What the risk rows of its device say of the endpoint.
+    """
+    spelled = {
+        "applicationName": software.name,
+        "applicationVendor": software.vendor,
+        "applicationVersion": software.version,
+        "application": f"{software.name} {software.version}",
+    }
+    row: dict[str, Any] = {
+        "id": str(finding["vendor_id"]),
+        "endpointId": str(finding["device_id"]),
+        "cveId": facts.cve,
+        "status": "Removed" if finding["state"] == FindingState.RESOLVED else "Detected",
+        **(spelled | (software.sent or {})),
+        **facts.sent,
+        **(scan or {}),
+    }
+    if finding["detected_at"] is not None:
+        row["detectionDate"] = finding["detected_at"].isoformat().replace("+00:00", "Z")
+    if "nvdBaseScore" in facts.sent:
+        row |= _UNTOUCHED
+    for column in ("mitigation", "mark", "extra"):
+        row |= finding[column] or {}
+    return row
+
+
+def _software(risk: Risk, key: tuple[object, ...]) -> Software:
+    name, vendor, version = (
+        html.unescape(value) if isinstance(value, str) else ""
+        for value in (risk.applicationName, risk.applicationVendor, risk.applicationVersion)
+    )
+    if not name and isinstance(risk.application, str):
+        name = html.unescape(risk.application)
+    ours = (name, vendor, version, f"{name} {version}")
+    fields = ("applicationName", "applicationVendor", "applicationVersion", "application")
+    differing = {
+        field: getattr(risk, field)
+        for field, spelling in zip(fields, ours, strict=True)
+        if getattr(risk, field) != spelling and getattr(risk, field) is not UNSET
+    }
+    return Software(identity.content(("software", *key)), name, vendor, version, differing or None)
+
+
+def _facts(risk: Risk, key: tuple[object, ...]) -> CveFacts:
+    score = _score(risk.nvdBaseScore)
+    version = risk.nvdCvssVersion
+    if score is None:
+        score, version = _score(risk.baseScore), risk.cvssVersion
+    return CveFacts(
+        facts_id=identity.content(("facts", *key)),
+        cve=risk.cveId,
+        severity=severity_of(risk.severity, score),
+        score=score,
+        score_version=str(version) if version else None,
+        published_at=instant(risk.publishedDate),
+        sent=_sent(risk, _FACTS) or {},
+    )
+
+
+def _score(sent: Number) -> float | None:
+    if sent is None or sent is UNSET or sent == "":
+        return None
+    try:
+        score = float(sent)
+    except ValueError:
+        raise ValueError(f"{str(sent)[:40]!r} is not a score") from None
+    if not 0 <= score <= 10:
+        raise ValueError(f"{sent} is not a score from 0 to 10")
+    return score
+
+
+def _sent(risk: Risk, fields: tuple[str, ...]) -> dict[str, Any] | None:
+    sent = {name: value for name in fields if (value := getattr(risk, name)) is not UNSET}
+    return sent or None
+
+
+def _mitigation(risk: Risk) -> dict[str, Any] | None:
+    sent = _present(risk, _MITIGATION)
+    return None if sent == {"mitigationStatus": "Not mitigated"} else sent
+
+
+def _present(risk: Risk, fields: tuple[str, ...]) -> dict[str, Any] | None:
+    """The fields that say something: a risk without a mark sends them empty or null."""
+    present = {name: value for name in fields if (value := getattr(risk, name)) and value is not UNSET}
+    return present or None
+
+
+def _extra(risk: Risk) -> dict[str, Any] | None:
+    extra = dict(risk.extra) if isinstance(risk.extra, dict) else {}
+    status = risk.status
+    if isinstance(status, str) and status.lower() not in ("detected", "removed"):
+        extra["status"] = status
+    return extra or None
+
+
+def _json(fields: dict[str, Any] | None) -> bytes | None:
+    return msgspec.json.encode(fields) if fields else None
+
+
+def _remember(
+    cache: dict[tuple[object, ...], Any], key: tuple[object, ...], value: object, bound: int
+) -> None:
+    """Keep it; when full, let the older half go."""
+    if len(cache) >= bound:
+        for old in list(cache)[: bound // 2]:
+            del cache[old]
+    cache[key] = value

@@ -1,0 +1,20 @@
+"""Reading the console's times: ISO 8601 with zero to nine digits of a second, `Z` or an offset."""
+
+from datetime import UTC, datetime
+
+from msgspec import UnsetType
+
+
+def instant(text: str | UnsetType | None) -> datetime | None:
+    """The time that `text` tells, or None where it tells none.
+
+    Raises:
+        ValueError: It is neither empty nor a time.
+    """
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not a time") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

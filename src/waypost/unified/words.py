@@ -1,0 +1,100 @@
+"""The closed vocabularies of the unified model, and the tables that derive them from a console's words.
+
+Each table is data: `docs/model.md` prints them from here. Numbers are what the database stores; they are
+ordered where the order means something, and never reused.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+
+class Severity(IntEnum):
+    """How bad a finding is; ordered."""
+
+    UNKNOWN = 0
+    NONE = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+    CRITICAL = 5
+
+
+class FindingState(IntEnum):
+    """Where a finding stands."""
+
+    OPEN = 1
+    REOPENED = 2
+    IN_PROGRESS = 3
+    ON_HOLD = 4
+    IGNORED = 5
+    RESOLVED = 6
+
+
+class DeviceState(IntEnum):
+    """Where a device stands."""
+
+    UNKNOWN = 0
+    """Only risk rows name it; the console lists no such agent."""
+    ACTIVE = 1
+    INACTIVE = 2
+    DECOMMISSIONED = 3
+    UNINSTALLED = 4
+    GONE = 5
+    """A complete walk no longer listed it."""
+
+
+class ChangeKind(IntEnum):
+    """What an entry of the change log says."""
+
+    FINDING_OPENED = 1
+    FINDING_CHANGED = 2
+    FINDING_RESOLVED = 3
+    FINDING_REOPENED = 4
+    DEVICE_ADDED = 11
+    DEVICE_CHANGED = 12
+    DEVICE_MOVED = 13
+    DEVICE_RETIRED = 14
+
+
+SEVERITY_OF_WORD: Final = {
+    "NONE": Severity.NONE,
+    "INFO": Severity.NONE,
+    "LOW": Severity.LOW,
+    "MEDIUM": Severity.MEDIUM,
+    "HIGH": Severity.HIGH,
+    "CRITICAL": Severity.CRITICAL,
+}
+"""The console's `severity`, in any case. Another word, or none: the score decides."""
+
+SEVERITY_OF_SCORE: Final = (
+    (9.0, Severity.CRITICAL),
+    (7.0, Severity.HIGH),
+    (4.0, Severity.MEDIUM),
+    (0.1, Severity.LOW),
+    (0.0, Severity.NONE),
+)
+"""From this score upwards, as CVSS 3.1 (section 5) rates it. No score: unknown."""
+
+STATE_OF_STATUS: Final = {"removed": FindingState.RESOLVED}
+"""The console's `status`, lower case. `Detected`, anything else and nothing mean that it is there."""
+
+STATE_OF_MITIGATION: Final = {
+    "not mitigated": FindingState.OPEN,
+    "to be patched": FindingState.IN_PROGRESS,
+    "on hold": FindingState.ON_HOLD,
+}
+"""The console's `mitigationStatus`, lower case, `_` read as a space. Anything else: open."""
+
+UNMARKED: Final = frozenset({"", "default", "added cve"})
+"""Values of `markType`, lower case, that are no false-positive mark. Any other mark means ignored."""
+
+SETTLED: Final = frozenset({FindingState.RESOLVED})
+"""States that are over. Seen again, such a finding is reopened."""
+
+RETIRED: Final = frozenset({DeviceState.DECOMMISSIONED, DeviceState.UNINSTALLED, DeviceState.GONE})
+"""Device states that are over."""
+
+
+def word(member: IntEnum) -> str:
+    """The word that users read: `IN_PROGRESS` is `in_progress`."""
+    return member.name.lower()
