@@ -116,7 +116,8 @@ def rows_of(page: Page) -> list[Any]:
 
 
 def _repeat_cursor(_fault: Fault, page: Page, query: Mapping[str, str]) -> None:
-    page["pagination"]["nextCursor"] = query["cursor"]
+    if "pagination" in page:
+        page["pagination"]["nextCursor"] = query["cursor"]
 
 
 def _wrong_type(fault: Fault, page: Page, _query: Mapping[str, str]) -> None:

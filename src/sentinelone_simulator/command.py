@@ -8,13 +8,12 @@ import pathlib
 import signal
 from collections.abc import Callable, Sequence
 
+import msgspec
 from aiohttp import web
 
 from sentinelone_simulator import console, founding, server
 from sentinelone_simulator.faults import Faults, FaultsFile
 from sentinelone_simulator.limits import Limits
-
-import msgspec  # isort: skip
 
 DESCRIPTION = """\
 A SentinelOne console to test against: the Management API 2.1 over an estate made up from a seed.

@@ -31,7 +31,7 @@ class Selections:
         return self._kept[key]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Console:
     estate: Estate
     tokens: dict[str, tokens.Token]

@@ -15,7 +15,7 @@ RISK_CHANGE = 0.01
 # Shares of the agents that these things happen to on one day; each happens to at least one.
 APPEARING, MOVING, RENAMED, DECOMMISSIONED, RETURNING = 0.002, 0.003, 0.002, 0.002, 0.001
 ACTIVE_SHARE = 0.3
-# Shares of `risk_change`; what is left over is changed in place.
+# Shares of what `risk_change` leaves after the agents that came and went; the rest is changed in place.
 REMOVED_SHARE, ADDED_SHARE, AGAIN_SHARE = 0.4, 0.3, 0.1
 PER_AGENT = 6
 KINDS = (
@@ -198,7 +198,8 @@ def _risk_changes(today: Day, chosen: list[Agent], held: dict[int, list[int]], r
     world, chance = today.world, today.world.random
     if not chosen or not len(world.risks):
         return
-    wanted = max(len(KINDS), round(len(world.risks) * risk_change))
+    driven = today.counts["risks_added"] + today.counts["risks_removed"]
+    wanted = max(len(KINDS), round(len(world.risks) * risk_change) - driven)
     actions = chance.choices(
         ("remove", "add", "again", "change"),
         (REMOVED_SHARE, ADDED_SHARE, AGAIN_SHARE, 1 - REMOVED_SHARE - ADDED_SHARE - AGAIN_SHARE),

@@ -76,7 +76,7 @@ class Agent:
     applications: "array[int]" = field(default_factory=lambda: array("H"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Estate:
     seed: int
     random: Random

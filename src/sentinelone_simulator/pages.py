@@ -16,7 +16,7 @@ import msgspec
 
 from sentinelone_simulator import queries, refusals
 
-Raw = str | int | float | None
+Raw = str | bool | int | float | None
 Ident = int | str
 Row = TypeVar("Row")
 DEFAULT_LIMIT = 10

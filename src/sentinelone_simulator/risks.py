@@ -22,7 +22,7 @@ UNKNOWN_SEVERITY = 128
 MITIGATION = TO_BE_PATCHED | ON_HOLD
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Risks:
     detected: "array[int]" = field(default_factory=lambda: array("q"))
     updated: "array[int]" = field(default_factory=lambda: array("q"))

@@ -52,6 +52,7 @@ class Api:
                 if fault.kind == "latency":
                     await asyncio.sleep(fault.ms / 1000)
             answer = await self._answer(request, path, firing)
+            self.ledger.limited += answer.status == 429
             return await self._send(request, answer)
         finally:
             self.ledger.leave()
@@ -59,7 +60,6 @@ class Api:
     async def _answer(self, request: web.Request, path: str, firing: list[Fault]) -> Answer:
         caller = request.remote or "" if path == "/system/status" else _token_text(request) or ""
         if self.limits and not self.limits.allow(caller, path):
-            self.ledger.limited += 1
             return Answer(answers.TOO_MANY.status, answers.TOO_MANY.body, answers.HTML)
         replaced = bending.instead(firing)
         if replaced is not None:

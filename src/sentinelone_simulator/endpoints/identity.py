@@ -70,7 +70,7 @@ def user(console: Console, token: Token, _query: Query) -> bytes:
         "elevatedSessionDurationMinutes": 30,
         "twoFaStatus": "not_configured" if service else "configured",
         "tenantRoles": [token.role] if token.scope == "tenant" else [],
-        "siteRoles": _roles(console, token) if token.scope == "site" else [],
+        "siteRoles": _site_roles(console, token) if token.scope == "site" else [],
     }
     return envelopes.data(content)
 
@@ -91,6 +91,12 @@ def _roles(console: Console, token: Token) -> list[dict[str, object]]:
         }
         for identifier in token.scope_ids
     ]
+
+
+def _site_roles(console: Console, token: Token) -> list[dict[str, object]]:
+    """The deprecated form: the same roles without their account."""
+    roles = _roles(console, token)
+    return [{key: value for key, value in role.items() if key != "accountName"} for role in roles]
 
 
 def _details(token: Token) -> dict[str, str]:

@@ -204,13 +204,16 @@ class _Chain(Generic[T]):
 
     def _new(self, rows: list[T]) -> list[T]:
         """The rows that are neither on the pages just before nor twice on this one."""
-        ids: set[Hashable] = set()
-        new: list[T] = []
-        for row in rows:
-            key = self._row_id(row)
-            if key not in ids and not any(key in page for page in self._recent):
-                new.append(row)
-            ids.add(key)
+        keys = [self._row_id(row) for row in rows]
+        ids: set[Hashable] = set(keys)
+        new = rows
+        if len(ids) < len(rows) or not all(page.isdisjoint(ids) for page in self._recent):
+            known = set().union(*self._recent)
+            new = []
+            for key, row in zip(keys, rows, strict=True):
+                if key not in known:
+                    new.append(row)
+                    known.add(key)
         self._recent.append(ids)
         return new
 

@@ -67,6 +67,8 @@ class Risk(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=T
     daysDetected: int | str | UnsetType | None = UNSET
     extra: dict[str, Any] | UnsetType = UNSET
     """Not sent: fields of the row that this version of Waypost does not know."""
+    fingerprint: int = 0
+    """Not sent: a place for what the reader works out of the row while it is at hand."""
 
 
 class Account(msgspec.Struct):
@@ -159,7 +161,7 @@ class _AnyPage(msgspec.Struct, gc=False):
 _risk_page = msgspec.json.Decoder(_RiskPage, strict=False)
 _any_page = msgspec.json.Decoder(_AnyPage)
 _encode = msgspec.json.Encoder().encode
-_RISK_FIELDS: Final = frozenset(Risk.__struct_fields__) - {"extra"}
+_RISK_FIELDS: Final = frozenset(Risk.__struct_fields__) - {"extra", "fingerprint"}
 
 
 def risks(body: bytes) -> Decoded[Risk]:
@@ -202,6 +204,7 @@ def vendor_id(raw: bytes) -> int | None:
 def as_sent(row: Risk) -> dict[str, Any]:
     """The row as the console sent it."""
     fields: dict[str, Any] = msgspec.to_builtins(row)
+    fields.pop("fingerprint", None)
     fields.update(fields.pop("extra", {}))
     fields["id"], fields["endpointId"] = str(row.id), str(row.endpointId)
     return fields

@@ -68,7 +68,8 @@ async def _connect(url: str) -> Connection:
         parameters: dict[str, Any] = conninfo.conninfo_to_dict(url)
         parameters.setdefault("connect_timeout", 10)
         parameters["application_name"] = "waypost"
-        connection = await AsyncConnection.connect(**parameters, autocommit=True)
+        # A prepared plan would be the first batch's, or the one for no filter at all.
+        connection = await AsyncConnection.connect(**parameters, autocommit=True, prepare_threshold=None)
         await connection.execute("SET search_path TO waypost")
         await connection.execute("SET timezone TO 'UTC'")
     except (psycopg.OperationalError, psycopg.ProgrammingError) as problem:

@@ -30,25 +30,30 @@ class Loader:
 
     def __init__(self, connection: uuid.UUID) -> None:
         self._connection = connection
+
+    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> "Prepared":
+        del db
+        prepared = Prepared(self._connection)
+        for fetched in pages:
+            prepared.take(fetched.page.rows)
+        return prepared
+
+
+class Prepared:
+    """Devices to be stored."""
+
+    def __init__(self, connection: uuid.UUID) -> None:
+        self.senseless: list[Unreadable] = []
+        self._connection = connection
         self._devices: dict[int, Device] = {}
 
-    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> list[Unreadable]:
-        del db
-        self._devices = {}
-        senseless = []
-        for fetched in pages:
-            senseless += self.take(fetched.page.rows)
-        return senseless
-
-    def take(self, rows: Sequence[Sent[Agent]]) -> list[Unreadable]:
-        """Make devices of agents; those whose times are none are handed back."""
-        senseless = []
+    def take(self, rows: Sequence[Sent[Agent]]) -> None:
+        """Make devices of agents; those whose times are none make no sense."""
         for row in rows:
             try:
                 self._devices[row.value.id] = devices.from_agent(self._connection, row)
             except ValueError as problem:
-                senseless.append(Unreadable(msgspec.json.encode(row.vendor), str(problem)))
-        return senseless
+                self.senseless.append(Unreadable(msgspec.json.encode(row.vendor), str(problem)))
 
     async def store(self, db: Connection, run: Run) -> Counter[str]:
         if not self._devices:
@@ -60,7 +65,6 @@ class Loader:
             "retired_states": [state.value for state in RETIRED],
             **KINDS,
         }
-        self._devices = {}
         cursor = await db.execute(queries.devices.upsert, facts)
         return counted(await cursor.fetchall())
 

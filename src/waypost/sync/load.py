@@ -5,7 +5,7 @@ how far each walk is.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -13,33 +13,40 @@ import msgspec
 
 from waypost import errors
 from waypost.sentinelone import wire
-from waypost.sentinelone.pages import Unreadable
+from waypost.sentinelone.pages import Page, Unreadable
 from waypost.storage import queries
 from waypost.storage.database import Connection
-from waypost.sync import runs
+from waypost.sync import runs, streams
 from waypost.sync.runs import Run
-from waypost.sync.walks import Fetched, Item, Refused, Restarted, Walk, row_id
+from waypost.sync.walks import Fetched, Item, Refused, Restarted, Walk
 from waypost.unified import identity
 
 BATCH_PAGES: Final = 10
 """Pages that may share a transaction, so about 10,000 rows."""
 
 
-class Loader(Protocol):
-    """A stream's part of storing."""
+class Prepared(Protocol):
+    """What a loader made of a batch's pages. `senseless` are rows that were decoded but make no sense."""
 
-    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> list[Unreadable]:
-        """Everything that needs no transaction, or must not wait inside one.
-
-        Returns:
-            Rows that were decoded but make no sense.
-        """
+    senseless: list[Unreadable]
 
     async def store(self, db: Connection, run: Run) -> Counter[str]:
-        """Write what was prepared; inside the batch's transaction.
+        """Write it; inside the batch's transaction.
 
         Returns:
             Counts to add to the run's.
+        """
+
+
+class Loader(Protocol):
+    """A stream's part of storing, in two steps: one batch is prepared while the one before it is stored."""
+
+    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> Prepared:
+        """Everything that needs no transaction, or must not wait inside one.
+
+        Args:
+            db: For reading; not the session that stores, which is in the midst of the batch before.
+            pages: Of one batch, in order.
         """
 
 
@@ -60,7 +67,7 @@ class Batch(msgspec.Struct):
         return pages
 
 
-async def store(db: Connection, run: Run, loader: Loader, batch: Batch) -> None:
+async def store(db: Connection, run: Run, batch: Batch, prepared: Prepared) -> None:
     """Store a batch, or nothing of it.
 
     Raises:
@@ -69,69 +76,76 @@ async def store(db: Connection, run: Run, loader: Loader, batch: Batch) -> None:
     pages = batch.pages
     if run.console_time is None and pages:
         run.console_time = pages[0].page.date or datetime.now(UTC)
-    senseless = await loader.prepare(db, pages)
     before = run.counts.copy()
     try:
         async with db.transaction():
-            # Losing the last transactions in a crash loses their cursors too, so waiting for the disk buys nothing.
-            await db.execute("SET LOCAL synchronous_commit TO off")
-            run.counts.update(await loader.store(db, run))
-            await _follow(db, run, batch, pages, senseless)
+            run.counts.update(await prepared.store(db, run))
+            await _quarantine(db, run, prepared.senseless)
+            await _advance(db, run, batch, pages)
             await runs.renew(db, run)
     except BaseException:
-        run.counts = before
+        run.counts.clear()
+        run.counts.update(before)
         raise
 
 
-async def _follow(
-    db: Connection, run: Run, batch: Batch, pages: Sequence[Fetched], senseless: Sequence[Unreadable]
-) -> None:
-    walks = {item.walk.number: item.walk for item in batch.items}
+async def _advance(db: Connection, run: Run, batch: Batch, pages: Sequence[Fetched]) -> None:
+    """Write how far each walk of the batch is, and what it has seen."""
+    names = {"connection_id": run.connection_id, "run_id": run.run_id}
     for item in batch.items:
         if isinstance(item, Restarted):
-            await _restart(db, run, item.walk)
+            item.walk.cursor, item.walk.whole, item.walk.batches = None, True, 0
+            run.counts["restarts"] += 1
+            await db.execute(queries.runs.unsee, {**names, "walk": item.walk.number})
         elif isinstance(item, Refused):
             item.walk.state = "refused"
             run.warn(f"{_covers(item.walk)}: {item.error} {item.error.remedy}")
+    walks = {item.walk.number: item.walk for item in batch.items}
+    seen: list[dict[str, Any]] = []
     for number, walk in walks.items():
         mine = [item.page for item in pages if item.walk.number == number]
-        unreadable = [row for page in mine for row in page.unreadable]
-        seen = [row_id(row) for page in mine for row in page.rows]
-        for row in unreadable:
-            known = wire.vendor_id(row.raw)
-            walk.whole &= known is not None
-            seen += [known] if known is not None else []
         if mine:
-            walk.cursor = mine[-1].next_cursor
-            walk.state = "pending" if walk.cursor else "complete"
-            run.counts.update(
-                pages=len(mine),
-                rows=sum(len(page.rows) for page in mine),
-                duplicates=sum(page.duplicates for page in mine),
-            )
-        await _quarantine(db, run, unreadable)
-        if run.full and seen:
-            await _see(db, run, walk, seen)
-        await _advance(db, run, walk)
-    await _quarantine(db, run, senseless)
-
-
-async def _restart(db: Connection, run: Run, walk: Walk) -> None:
-    walk.cursor, walk.whole, walk.batches = None, True, 0
-    run.counts["restarts"] += 1
-    await db.execute(queries.runs.unsee, _names(run, walk))
-
-
-async def _see(db: Connection, run: Run, walk: Walk, vendor_ids: list[int]) -> None:
+            vendor_ids = await _take(db, run, walk, mine)
+            seen.append({"walk": number, "batch": walk.batches, "vendor_ids": vendor_ids})
+        walk.batches += 1
     await db.execute(
-        queries.runs.seen, {**_names(run, walk), "batch": walk.batches, "vendor_ids": vendor_ids}
+        queries.runs.advance, {**names, "walks": msgspec.json.encode(list(map(_as_row, walks.values()))).decode()}
     )
+    if run.full:
+        for row in seen:
+            await db.execute(queries.runs.seen, {**names, **row, "vendor_ids": bigints(row["vendor_ids"])})
 
 
-async def _advance(db: Connection, run: Run, walk: Walk) -> None:
-    walk.batches += 1
-    facts = {"state": walk.state, "whole": walk.whole, "cursor": walk.cursor, "batches": walk.batches}
-    await db.execute(queries.runs.advance, {**_names(run, walk), **facts})
+async def _take(db: Connection, run: Run, walk: Walk, pages: Sequence[Page[Any]]) -> list[int]:
+    """Count a walk's pages; the ids of their rows, readable or not."""
+    row_id = streams.BY_NAME[run.stream].row_id
+    vendor_ids = [row_id(row) for page in pages for row in page.rows]
+    unreadable = [row for page in pages for row in page.unreadable]
+    for row in unreadable:
+        vendor_id = wire.vendor_id(row.raw)
+        if vendor_id is None:
+            walk.whole = False
+        else:
+            vendor_ids.append(vendor_id)
+    await _quarantine(db, run, unreadable)
+    walk.cursor = pages[-1].next_cursor
+    walk.state = "pending" if walk.cursor else "complete"
+    run.counts.update(
+        pages=len(pages),
+        rows=sum(len(page.rows) for page in pages),
+        duplicates=sum(page.duplicates for page in pages),
+    )
+    return vendor_ids
+
+
+def _as_row(walk: Walk) -> dict[str, Any]:
+    return {
+        "walk": walk.number,
+        "state": walk.state,
+        "whole": walk.whole,
+        "cursor": walk.cursor,
+        "batches": walk.batches,
+    }
 
 
 async def _quarantine(db: Connection, run: Run, rows: Sequence[Unreadable]) -> None:
@@ -151,14 +165,15 @@ async def _quarantine(db: Connection, run: Run, rows: Sequence[Unreadable]) -> N
         run.counts["quarantined"] += len(rows)
 
 
-def _names(run: Run, walk: Walk) -> dict[str, Any]:  # Any: parameters of a query
-    return {"connection_id": run.connection_id, "run_id": run.run_id, "walk": walk.number}
-
-
 def _covers(walk: Walk) -> str:
     if walk.partition.scope_id is None:
         return "All of the connection"
     return f"{walk.partition.scope.capitalize()} {walk.partition.scope_id}"
+
+
+def bigints(values: Iterable[int]) -> str:
+    """A PostgreSQL array of many numbers as text: the driver's own way costs as much as decoding the page."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def refusal_of(batch: Batch) -> errors.ConsoleError | None:

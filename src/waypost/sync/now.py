@@ -10,13 +10,11 @@ from waypost.connections.registry import Connection
 from waypost.connections.vault import Vault
 from waypost.sentinelone.address import Allowed
 from waypost.sentinelone.limits import Limiter
-from waypost.storage import queries
 from waypost.storage.database import Database
 from waypost.sync import runs
 from waypost.sync.progress import Listener, silent
 from waypost.sync.pull import Puller, PullResult
 from waypost.sync.streams import IN_ORDER, Stream
-from waypost.unified.words import ChangeKind, word
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -44,19 +42,14 @@ async def pull(
         TokenRefusedError: The console refused the token; the connection now needs attention.
         WaypostError: Whatever else stopped the pull.
     """
-    async with means.database.connect() as db:
+    async with means.database.connect() as db, means.database.connect() as reader:
         client = await registry.reach(db, means.vault, connection, means.allowed, means.limiter)
         async with runs.claim(db, connection.connection_id, connection.name) as claim, client:
-            puller = Puller(db, client, claim, connection.name, listen)
+            puller = Puller(db, reader, client, claim, connection.name, listen)
             try:
                 result = await puller.pull(streams, full=full)
             except errors.TokenRefusedError:
                 await registry.set_state(db, connection, "needs_attention")
                 raise
             await registry.set_state(db, connection, "active")
-        cursor = await db.execute(
-            queries.runs.changes_of_pull,
-            {"connection_id": connection.connection_id, "pull_id": claim.pull_id},
-        )
-        result.changes = {word(ChangeKind(kind)): count for kind, count in await cursor.fetchall()}
         return result

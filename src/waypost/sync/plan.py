@@ -34,6 +34,11 @@ class Partition(msgspec.Struct, frozen=True):
     scope: str
     scope_id: int | None = None
 
+    @property
+    def site_id(self) -> int | None:
+        """The site of all its rows, where it has one."""
+        return self.scope_id if self.scope == "site" else None
+
 
 WHOLE: Final = (Partition("connection"),)
 

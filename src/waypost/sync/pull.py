@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+import psycopg
 import structlog
 
 from waypost import errors
@@ -20,12 +21,13 @@ from waypost.sentinelone.client import Client
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.sync import devices, findings, load, plan, runs, scopes, sweep
-from waypost.sync.load import Batch, Loader
+from waypost.sync.load import Batch, Loader, Prepared
 from waypost.sync.plan import Partition, Scope
 from waypost.sync.progress import BatchStored, Listener, RunEnded, RunStarted, silent
 from waypost.sync.runs import Claim, Run, Unfinished
 from waypost.sync.streams import IN_ORDER, Stream
 from waypost.sync.walks import Fetcher, Walk
+from waypost.unified.words import ChangeKind, word
 
 _log: Final = structlog.get_logger()
 
@@ -52,6 +54,13 @@ class PullResult(msgspec.Struct):
     seconds: float = 0.0
     changes: dict[str, int] = {}
 
+    def count_changes(self) -> None:
+        """Sum up what the runs of the pull entered in the change log."""
+        kinds = [word(kind) for kind in ChangeKind]
+        self.changes = {
+            kind: total for kind in kinds if (total := sum(run.counts.get(kind, 0) for run in self.runs))
+        }
+
     @property
     def ok(self) -> bool:
         return all(run.state in ("done", "partial") for run in self.runs)
@@ -61,7 +70,8 @@ class Puller:
     """Pulls one connection.
 
     Args:
-        db: In autocommit; of this puller alone.
+        db: In autocommit; of this puller alone, as is the next.
+        reader: For looking things up while `db` is storing.
         client: To the connection's console.
         claim: The right to pull it.
         name: The connection's.
@@ -69,9 +79,16 @@ class Puller:
     """
 
     def __init__(
-        self, db: Connection, client: Client, claim: Claim, name: str, listen: Listener = silent
+        self,
+        db: Connection,
+        reader: Connection,
+        client: Client,
+        claim: Claim,
+        name: str,
+        listen: Listener = silent,
     ) -> None:
         self._db = db
+        self._reader = reader
         self._client = client
         self._claim = claim
         self._name = name
@@ -86,6 +103,9 @@ class Puller:
             WaypostError: What stopped the pull; `result` tells how far it came.
         """
         began = time.monotonic()
+        # Losing the last transactions in a crash loses their cursors too, so waiting for the disk buys nothing.
+        await self._db.execute("SET synchronous_commit TO off")
+        await self._db.execute(queries.findings.make_stage)
         stopped = _to_go_on_with(await self._claim.unfinished(), full=full)
         await self._claim.keep_only(list(stopped.values()))
         try:
@@ -94,6 +114,7 @@ class Puller:
         finally:
             self.result.seconds = time.monotonic() - began
             self.result.requests = self._client.requests
+            self.result.count_changes()
         return self.result
 
     async def _run(self, stream: Stream, stopped: Unfinished | None, *, full: bool) -> None:
@@ -121,7 +142,7 @@ class Puller:
             outcome.state = outcome.state if outcome.state != "running" else _left_as(error)
             outcome.error = runs.described(error) if error else None
             outcome.counts, outcome.seconds = run.counts, time.monotonic() - began
-            with contextlib.suppress(errors.StorageError):
+            with contextlib.suppress(psycopg.Error):  # the database went away: the lease will run out
                 await asyncio.shield(runs.finish(self._db, run, outcome.state, error))
             self._listen(RunEnded(self._name, stream.name, outcome.state, dict(run.counts), outcome.seconds))
             _log.info("run ended", connection=self._name, stream=stream.name, state=outcome.state)
@@ -142,13 +163,15 @@ class Puller:
         walks = await self._walks(stream, run, sites)
         pending = sum(walk.state == "pending" for walk in walks)
         self._listen(RunStarted(self._name, stream.name, run.kind, pending, run.resumed))
-        refusal = await self._load(stream, run, walks)
+        first = stream.name == "risks" and not await self._some_findings(run)
+        refusal = await self._load(stream, run, walks, self._loader(stream, run, first=first))
         if refusal is not None and sweep.refused(walks):
             if stream.name == "accounts" and isinstance(refusal, errors.ForbiddenScopeError):
                 run.warnings[:] = ["This token may not list accounts; they are taken from its sites."]
                 return "done", None
             return "failed", refusal
-        await self._sweep(run, walks, sites)
+        if not first:  # a first pull has nothing to sweep
+            await self._sweep(run, walks, sites)
         async with self._db.transaction():
             await runs.renew(self._db, run)
             await self._db.execute(
@@ -186,28 +209,42 @@ class Puller:
                 )
         return [Walk(number, partition) for number, partition in enumerate(partitions)]
 
-    async def _load(self, stream: Stream, run: Run, walks: Sequence[Walk]) -> errors.ConsoleError | None:
-        loader = await self._loader(stream, run)
+    async def _load(
+        self, stream: Stream, run: Run, walks: Sequence[Walk], loader: Loader
+    ) -> errors.ConsoleError | None:
+        """Bring in all walks; one batch is prepared while the one before it is stored."""
         refusal: errors.ConsoleError | None = None
+        storing: asyncio.Task[None] | None = None
         async with Fetcher(self._client, stream, run, walks).running() as fetcher:
-            while items := await fetcher.next_items(load.BATCH_PAGES):
-                batch = Batch(items)
-                await load.store(self._db, run, loader, batch)
-                refusal = refusal or load.refusal_of(batch)
-                left = sum(walk.state == "pending" for walk in walks)
-                self._listen(
-                    BatchStored(self._name, stream.name, run.counts["rows"], run.counts["pages"], left)
-                )
+            try:
+                while items := await fetcher.next_items(load.BATCH_PAGES):
+                    batch = Batch(items)
+                    refusal = refusal or load.refusal_of(batch)
+                    prepared = await loader.prepare(self._reader, batch.pages)
+                    if storing is not None:
+                        await storing
+                    storing = asyncio.create_task(self._store(run, walks, batch, prepared))
+            finally:  # whatever happened, what was begun is finished
+                if storing is not None:
+                    await storing
         return refusal
 
-    async def _loader(self, stream: Stream, run: Run) -> Loader:
+    async def _store(self, run: Run, walks: Sequence[Walk], batch: Batch, prepared: Prepared) -> None:
+        await load.store(self._db, run, batch, prepared)
+        left = sum(walk.state == "pending" for walk in walks)
+        self._listen(BatchStored(self._name, run.stream, run.counts["rows"], run.counts["pages"], left))
+
+    def _loader(self, stream: Stream, run: Run, *, first: bool) -> Loader:
         if stream.name in scopes.LOADERS:
             return scopes.LOADERS[stream.name]()
         if stream.name == "agents":
             return devices.Loader(run.connection_uuid)
+        return findings.Loader(self._client, run.connection_uuid, run.connection_id, first=first)
+
+    async def _some_findings(self, run: Run) -> bool:
         cursor = await self._db.execute(queries.findings.any, {"connection_id": run.connection_id})
         ((some,),) = await cursor.fetchall()
-        return findings.Loader(self._client, run.connection_uuid, run.connection_id, empty=not some)
+        return bool(some)
 
     async def _sweep(self, run: Run, walks: Sequence[Walk], sites: Sequence[Scope]) -> None:
         if run.stream == "agents":

@@ -23,20 +23,26 @@ class Loader:
     def __init__(self, columns: Callable[[Any], Row], *statements: LiteralString) -> None:
         self._columns = columns
         self._statements = statements
-        self._rows: list[Row] = []
 
-    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> list[Unreadable]:
+    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> "Prepared":
         del db
         # The last of a row's versions counts, should a page have repeated it.
         rows = {row.value.id: self._columns(row) for fetched in pages for row in fetched.page.rows}
-        self._rows = list(rows.values())
-        return []
+        return Prepared(self._statements, list(rows.values()), [])
+
+
+class Prepared(msgspec.Struct):
+    """Rows to be stored."""
+
+    statements: Sequence[LiteralString]
+    rows: list[Row]
+    senseless: list[Unreadable]
 
     async def store(self, db: Connection, run: Run) -> Counter[str]:
         counts: Counter[str] = Counter()
-        if self._rows:
-            rows = msgspec.json.encode(self._rows).decode()
-            for statement in self._statements:
+        if self.rows:
+            rows = msgspec.json.encode(self.rows).decode()
+            for statement in self.statements:
                 cursor = await db.execute(statement, {"connection_id": run.connection_id, "rows": rows})
                 counts["written"] += cursor.rowcount
         return counts

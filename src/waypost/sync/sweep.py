@@ -17,7 +17,7 @@ from waypost.storage.database import Connection
 from waypost.sync import devices, findings, runs, streams
 from waypost.sync.plan import WHOLE, Scope
 from waypost.sync.runs import Run
-from waypost.sync.walks import Walk, row_id
+from waypost.sync.walks import Walk
 from waypost.unified.words import ChangeKind, DeviceState, FindingState
 
 _BATCH: Final = 10_000
@@ -115,7 +115,6 @@ async def _resolve(db: Connection, run: Run, sites: Sequence[int], *, siteless: 
     count = _BATCH
     while count == _BATCH:
         async with db.transaction():
-            await db.execute("SET LOCAL synchronous_commit TO off")
             cursor = await db.execute(queries.findings.sweep, {**facts, "console_time": run.console_time})
             ((count,),) = await cursor.fetchall()
             if count:
@@ -135,20 +134,20 @@ async def _follow_moves(db: Connection, client: Client, run: Run) -> None:
     """Read the agents that changed since the run began."""
     since = run.console_time - _LATE if run.console_time else None
     params = streams.AGENTS.request(WHOLE[0], since)
-    chain = pages.walk(client, streams.AGENTS.path, params, wire.agents, row_id=row_id)
-    loader = devices.Loader(run.connection_uuid)
+    chain = pages.walk(client, streams.AGENTS.path, params, wire.agents, row_id=streams.AGENTS.row_id)
     async with contextlib.aclosing(chain):
         async for page in chain:
-            loader.take(page.rows)
+            moved = devices.Prepared(run.connection_uuid)
+            moved.take(page.rows)
             async with db.transaction():
-                await loader.store(db, run)
+                await moved.store(db, run)
                 await runs.renew(db, run)
 
 
 async def _still_visible(client: Client, sites: Sequence[Scope]) -> list[Scope]:
     """Of the sites seen before the walks, those that the token still sees."""
     listed: set[int] = set()
-    chain = pages.walk(client, streams.SITES.path, streams.SITES.params, wire.sites, row_id=row_id)
+    chain = pages.walk(client, streams.SITES.path, streams.SITES.params, wire.sites, row_id=streams.SITES.row_id)
     async with contextlib.aclosing(chain):
         async for page in chain:
             listed |= {row.value.id for row in page.rows}

@@ -19,7 +19,7 @@ from waypost.sync.streams import Stream
 
 SIDE_BY_SIDE: Final = 6
 """Walks fetched at once. With a page ahead each, enough to use 3 requests/s at 3 s an answer."""
-_QUEUED_PAGES: Final = 6
+_QUEUED_PAGES: Final = 10
 """Bounds memory: a page is about 2 MB when decoded."""
 _RESTARTS: Final = 3
 """How often a walk may begin again because its cursor expired."""
@@ -147,14 +147,13 @@ class Fetcher:
     async def _chain(self, walk: Walk, cursor: str | None) -> None:
         params = self._stream.request(walk.partition, self._run.since)
         chain = pages.walk(
-            self._client, self._stream.path, params, self._stream.decode, row_id=row_id, cursor=cursor
+            self._client,
+            self._stream.path,
+            params,
+            self._stream.decode,
+            row_id=self._stream.row_id,
+            cursor=cursor,
         )
         async with contextlib.aclosing(chain):
             async for page in chain:
                 await self._queue.put(Fetched(walk, page))
-
-
-def row_id(row: Any) -> int:  # Any: each stream has rows of its own
-    """The console's id of a row of any stream."""
-    value: int = row.id if hasattr(row, "id") else row.value.id
-    return value

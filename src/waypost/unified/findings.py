@@ -13,6 +13,8 @@ import msgspec
 import xxhash
 from msgspec import UNSET
 
+from waypost.sentinelone import wire
+from waypost.sentinelone.pages import Decoded
 from waypost.sentinelone.wire import Number, Risk
 from waypost.unified import identity
 from waypost.unified.instants import instant
@@ -40,6 +42,9 @@ _UNTOUCHED: Final = dict.fromkeys(_MITIGATION) | {"mitigationStatus": "Not mitig
 _MARK: Final = ("markType", "markedBy", "markedDate", "reason")
 _SCAN: Final = ("endpointName", "endpointType", "osType", "lastScanDate", "lastScanResult")
 """Fields of a risk that speak of the endpoint; kept once a device."""
+
+_STATUSES: Final = ("Detected", "Removed", UNSET)
+"""Values of `status` that the state tells again; another is kept as it was sent."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _hash = xxhash.xxh3_64_intdigest
@@ -85,15 +90,19 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     extra: bytes | None
 
 
-def fingerprint(risk: Risk) -> int:
-    """63 bits of everything the console says of a risk that does not move by itself (rule 2).
+def read(body: bytes) -> Decoded[Risk]:
+    """A page of risks, each with its fingerprint: 63 bits of everything that the console says of it and that
+    does not move by itself (rule 2).
 
-    Clears the fields that do: days detected, and the endpoint's own.
+    Done here because the rows are still in the processor's cache; later it costs as much as decoding them.
     """
-    risk.daysDetected = UNSET
-    risk.lastScanDate = UNSET
-    risk.lastScanResult = UNSET
-    return _hash(_encode(risk)) >> 1
+    page = wire.risks(body)
+    for risk in page.rows:
+        moving = risk.daysDetected, risk.lastScanDate, risk.lastScanResult
+        risk.daysDetected = risk.lastScanDate = risk.lastScanResult = UNSET
+        risk.fingerprint = _hash(_encode(risk)) >> 1
+        risk.daysDetected, risk.lastScanDate, risk.lastScanResult = moving
+    return page
 
 
 def scan_of(risk: Risk) -> dict[str, str | None]:
@@ -148,13 +157,12 @@ class Dimensions:
         self.__init__()  # type: ignore[misc]
 
 
-def from_risk(connection: bytes, risk: Risk, row_hash: int, dimensions: Dimensions) -> Finding:
+def from_risk(connection: bytes, risk: Risk, dimensions: Dimensions) -> Finding:
     """The finding that a risk stands for.
 
     Args:
         connection: The connection's UUID, as bytes.
-        risk: Its scan fields may be cleared already.
-        row_hash: `fingerprint(risk)`.
+        risk: As `read` gives it.
         dimensions: Where its software and CVE facts are interned.
 
     Raises:
@@ -170,21 +178,21 @@ def from_risk(connection: bytes, risk: Risk, row_hash: int, dimensions: Dimensio
         software_id=software.software_id,
         facts_id=facts.facts_id,
         vendor_id=risk.id,
-        row_hash=row_hash,
+        row_hash=risk.fingerprint,
         detected_at=instant(risk.detectionDate),
         score=facts.score,
         state=state_of(risk),
         severity=facts.severity,
         mitigation=_json(_mitigation(risk)),
-        mark=_json(_present(risk, _MARK)),
+        mark=_json(_mark(risk)),
         extra=_json(_extra(risk)),
     )
 
 
 def state_of(risk: Risk) -> FindingState:
     """Removed first, then a false-positive mark, then the mitigation status; else open."""
-    status = risk.status.lower() if isinstance(risk.status, str) else ""
-    if (settled := STATE_OF_STATUS.get(status)) is not None:
+    status = risk.status
+    if isinstance(status, str) and (settled := STATE_OF_STATUS.get(status.lower())) is not None:
         return settled
     mark = risk.markType
     if mark and (not isinstance(mark, str) or mark.lower() not in UNMARKED):
@@ -290,8 +298,20 @@ def _sent(risk: Risk, fields: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _mitigation(risk: Risk) -> dict[str, Any] | None:
-    sent = _present(risk, _MITIGATION)
-    return None if sent == {"mitigationStatus": "Not mitigated"} else sent
+    if (
+        (not risk.mitigationStatus or risk.mitigationStatus == "Not mitigated")
+        and not risk.mitigationStatusChangeTime
+        and not risk.mitigationStatusChangedBy
+        and not risk.mitigationStatusReason
+    ):  # nearly every row
+        return None
+    return _present(risk, _MITIGATION)
+
+
+def _mark(risk: Risk) -> dict[str, Any] | None:
+    if not (risk.markType or risk.markedBy or risk.markedDate or risk.reason):  # nearly every row
+        return None
+    return _present(risk, _MARK)
 
 
 def _present(risk: Risk, fields: tuple[str, ...]) -> dict[str, Any] | None:
@@ -302,9 +322,8 @@ def _present(risk: Risk, fields: tuple[str, ...]) -> dict[str, Any] | None:
 
 def _extra(risk: Risk) -> dict[str, Any] | None:
     extra = dict(risk.extra) if isinstance(risk.extra, dict) else {}
-    status = risk.status
-    if isinstance(status, str) and status.lower() not in ("detected", "removed"):
-        extra["status"] = status
+    if risk.status not in _STATUSES:
+        extra["status"] = risk.status
     return extra or None
 
 

@@ -5,7 +5,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from waypost.errors import LimitedError
@@ -74,18 +74,20 @@ def test_published_rates() -> None:
     assert (unknown.limit.rate, unknown.limit.burst) == (10, 10)
 
 
+@settings(max_examples=300)
+@example(rate=2.0, burst=1, events=[("idle", 10.0), ("go", None), ("go", None)], late=0.0)
 @given(
-    rate=st.floats(0.1, 200),
-    burst=st.integers(1, 40),
+    rate=st.one_of(st.sampled_from([1.0, 3.0, 25.0]), st.floats(0.1, 200)),
+    burst=st.integers(1, 4),
     events=st.lists(
         st.one_of(
-            st.just(("go", 0.0)),
+            st.just(("go", None)),
             st.tuples(st.just("idle"), st.floats(0, 20)),
             st.tuples(st.just("429"), st.one_of(st.none(), st.floats(0, 20))),
         ),
         max_size=80,
     ),
-    late=st.floats(0, 0.05),
+    late=st.one_of(st.just(0.0), st.floats(0, 0.05)),
 )
 def test_no_window_exceeds_the_rate(
     rate: float, burst: int, events: list[tuple[str, float | None]], late: float
@@ -147,7 +149,7 @@ async def test_saturation_in_real_time() -> None:
     await asyncio.gather(*(caller() for _ in range(4)))
 
     seconds = max(times) - min(times)
-    assert 0.47 <= seconds < 0.7
+    assert 0.47 <= seconds < 1.5
 
 
 async def test_burst_after_idle() -> None:
@@ -159,7 +161,8 @@ async def test_burst_after_idle() -> None:
 
     times = await drain(held, "/x", 6, clock)
 
-    assert times[0] == times[4] < times[5]
+    assert times[0] == times[4]
+    assert times[5] - times[0] >= 0.5
 
 
 async def test_first_come_first_served() -> None:

@@ -1,6 +1,7 @@
 """A walk hands out every page in order, or ends in an error that says why it is not whole."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -298,6 +299,7 @@ async def test_stopping_early(console: Console, connect: Connect) -> None:
     console.say('{"data":[9],"pagination":{"nextCursor":null}}')
     async with connect(console.url) as client:
         before = asyncio.all_tasks()
+        began = time.monotonic()
         async with aclosing(walk(client)) as found:
             async for page in found:
                 assert page.rows == [1]
@@ -305,6 +307,7 @@ async def test_stopping_early(console: Console, connect: Connect) -> None:
                 break
         left = [task for task in asyncio.all_tasks() - before if "_Chain" in repr(task)]
         assert not left
+        assert time.monotonic() - began < 0.9  # the slow page was not waited for
         assert rows(await collect(client)) == [[9]]
 
 

@@ -7,8 +7,10 @@ WITH incoming AS (
     os text, os_type text, machine_type text, agent_version text, agent_uuid text, registered_at timestamptz,
     last_active_at timestamptz, updated_at timestamptz, row_hash bigint, vendor jsonb)
 ), before AS (
-  SELECT d.device_id, d.site_id, d.state, d.row_hash
-  FROM device d JOIN incoming i ON d.device_id = i.device_id WHERE d.connection_id = %(connection_id)s
+  SELECT d.* FROM incoming i CROSS JOIN LATERAL (
+    SELECT d.device_id, d.site_id, d.state, d.row_hash FROM device d
+    WHERE d.connection_id = %(connection_id)s AND d.device_id = i.device_id OFFSET 0
+  ) d
 ), written AS (
   INSERT INTO device AS d (
     connection_id, device_id, device_uuid, state, site_id, group_id, name, domain, os, os_type, machine_type,
@@ -48,7 +50,11 @@ SELECT coalesce(kind, 0), count(*) FROM described GROUP BY kind
 -- name: unlisted
 -- Which of these endpoints are no known device.
 SELECT e.device_id FROM unnest(%(device_ids)s::bigint[]) AS e (device_id)
-WHERE NOT EXISTS (SELECT FROM device d WHERE d.connection_id = %(connection_id)s AND d.device_id = e.device_id)
+LEFT JOIN LATERAL (
+  SELECT true AS listed FROM device d
+  WHERE d.connection_id = %(connection_id)s AND d.device_id = e.device_id OFFSET 0
+) d ON true
+WHERE d.listed IS NULL
 
 -- name: insert_unknown
 -- Endpoints that only risk rows name: devices of state unknown, at the site that the walk knew.
@@ -67,12 +73,13 @@ SELECT %(connection_id)s, %(run_id)s, %(added)s, device_uuid FROM written
 -- name: place_unknown
 -- A walk of a site tells where a device stands that no agent row places.
 WITH placed AS (
-  UPDATE device d SET site_id = %(site_id)s, changed_at = now()
-  WHERE d.connection_id = %(connection_id)s AND d.device_id = ANY (%(device_ids)s)
-    AND d.vendor IS NULL AND d.site_id IS DISTINCT FROM %(site_id)s
-  RETURNING d.device_id
+  UPDATE device d SET site_id = r.site_id, changed_at = now()
+  FROM jsonb_to_recordset(%(rows)s) AS r (device_id bigint, site_id bigint)
+  WHERE d.connection_id = %(connection_id)s AND d.device_id = r.device_id
+    AND d.vendor IS NULL AND d.site_id IS DISTINCT FROM r.site_id
+  RETURNING d.device_id, d.site_id
 )
-UPDATE finding f SET site_id = %(site_id)s, changed_at = now()
+UPDATE finding f SET site_id = p.site_id, changed_at = now()
 FROM placed p WHERE f.connection_id = %(connection_id)s AND f.device_id = p.device_id
 
 -- name: scanned

@@ -1,3 +1,5 @@
+-- LATERAL with OFFSET 0 makes the planner look a batch's rows up one by one, whatever it thinks of its size.
+
 -- name: any
 -- Whether a connection holds findings at all: a first pull has nothing to compare with.
 SELECT EXISTS (SELECT FROM finding WHERE connection_id = %(connection_id)s)
@@ -6,19 +8,18 @@ SELECT EXISTS (SELECT FROM finding WHERE connection_id = %(connection_id)s)
 -- Rule 2: of these rows of the console, the ones (by their place in the arrays) that are not stored as they are.
 SELECT u.place FROM unnest(%(vendor_ids)s::bigint[], %(row_hashes)s::bigint[])
   WITH ORDINALITY AS u (vendor_id, row_hash, place)
-LEFT JOIN finding f ON f.connection_id = %(connection_id)s AND f.vendor_id = u.vendor_id
-  AND f.row_hash = u.row_hash
-WHERE f.vendor_id IS NULL
+LEFT JOIN LATERAL (
+  SELECT true AS stored FROM finding f
+  WHERE f.connection_id = %(connection_id)s AND f.vendor_id = u.vendor_id AND f.row_hash = u.row_hash OFFSET 0
+) f ON true
+WHERE f.stored IS NULL
 
 -- name: make_stage
 -- Where a batch waits for its upsert; lives as long as the database session.
 CREATE TEMP TABLE IF NOT EXISTS finding_stage (
   finding_id uuid, device_id bigint, software_id bigint, facts_id bigint, vendor_id bigint, row_hash bigint,
   detected_at timestamptz, score real, state smallint, severity smallint, mitigation jsonb, mark jsonb, extra jsonb)
-
--- name: clear_stage
--- Before each batch.
-TRUNCATE finding_stage
+ON COMMIT DELETE ROWS
 
 -- name: copy_stage
 -- Binary, in the order of `make_stage`.
@@ -43,11 +44,14 @@ ON CONFLICT (connection_id, facts_id) DO NOTHING
 -- reopen it but not settle it (rule 5). Seen again after it was resolved, it is reopened and stays so until
 -- something else is said of it. Each finding gets at most one entry in the log.
 WITH incoming AS (
-  SELECT s.*, d.site_id FROM finding_stage s
-  LEFT JOIN device d ON d.connection_id = %(connection_id)s AND d.device_id = s.device_id
+  SELECT s.*, d.site_id FROM finding_stage s LEFT JOIN LATERAL (
+    SELECT d.site_id FROM device d WHERE d.connection_id = %(connection_id)s AND d.device_id = s.device_id OFFSET 0
+  ) d ON true
 ), before AS (
-  SELECT f.finding_id, f.state, f.vendor_id FROM finding_stage s
-  JOIN finding f ON f.connection_id = %(connection_id)s AND f.finding_id = s.finding_id
+  SELECT f.* FROM finding_stage s CROSS JOIN LATERAL (
+    SELECT f.finding_id, f.state, f.vendor_id FROM finding f
+    WHERE f.connection_id = %(connection_id)s AND f.finding_id = s.finding_id OFFSET 0
+  ) f
 ), written AS (
   INSERT INTO finding AS f (
     connection_id, finding_id, device_id, site_id, software_id, facts_id, vendor_id, row_hash, detected_at,

@@ -69,14 +69,15 @@ SELECT walk, scope, scope_id, state, whole, cursor, batches FROM sync_walk
 WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s ORDER BY walk
 
 -- name: advance
--- How far a walk is, in the transaction of its rows.
-UPDATE sync_walk SET state = %(state)s, whole = %(whole)s, cursor = %(cursor)s, batches = %(batches)s
-WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND walk = %(walk)s
+-- How far the walks of a batch are, in the transaction of their rows.
+UPDATE sync_walk w SET state = r.state, whole = r.whole, cursor = r.cursor, batches = r.batches
+FROM jsonb_to_recordset(%(walks)s) AS r (walk integer, state text, whole boolean, cursor text, batches integer)
+WHERE w.connection_id = %(connection_id)s AND w.run_id = %(run_id)s AND w.walk = r.walk
 
 -- name: seen
 -- The ids of one batch of a full walk.
 INSERT INTO sync_seen (connection_id, run_id, walk, batch, vendor_ids)
-VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(batch)s, %(vendor_ids)s)
+VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(batch)s, %(vendor_ids)s::bigint[])
 
 -- name: seen_count
 -- How many rows of the console a walk has seen.
@@ -114,10 +115,3 @@ SELECT r.run_id, r.pull_id, c.name AS connection, r.stream, r.kind, r.state, r.s
 FROM sync_run r JOIN connection c USING (connection_id)
 WHERE (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
 ORDER BY r.started_at DESC, r.run_id LIMIT %(limit)s
-
--- name: changes_of_pull
--- What a pull did, by kind of change.
-SELECT kind, count(*) FROM change
-WHERE connection_id = %(connection_id)s
-  AND run_id IN (SELECT run_id FROM sync_run WHERE connection_id = %(connection_id)s AND pull_id = %(pull_id)s)
-GROUP BY kind ORDER BY kind
