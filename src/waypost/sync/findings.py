@@ -86,26 +86,19 @@ class Loader:
     async def _differing(
         self, db: Connection, pages: Sequence[Fetched]
     ) -> list[tuple[Sequence[Risk], int | None]]:
-        """Of each page the rows that are not stored as they are, with the site that the walk knows."""
+        """Of each page the rows that are not known to be stored as they are, with the site that the walk knows.
+
+        Only walks of a site are compared here. What a delta brings has changed, and of larger partitions the
+        upsert compares each row anyway.
+        """
         listed = [(fetched.page.rows, fetched.walk.partition.site_id) for fetched in pages]
-        if self._first:
+        spans = [] if self._first else [_span(rows, site_id) for rows, site_id in listed if site_id and rows]
+        if not spans:
             return listed
-        rows = [row for page, _ in listed for row in page]
-        facts = {
-            "connection_id": self._connection_id,
-            "vendor_ids": load.bigints(row.id for row in rows),
-            "row_hashes": load.bigints(row.fingerprint for row in rows),
-        }
-        cursor = await db.execute(queries.findings.differing, facts, binary=True)
-        places = {place - 1 for (place,) in await cursor.fetchall()}
-        if not places:
-            return []
-        differing = []
-        start = 0
-        for page, site_id in listed:
-            differing.append(([row for at, row in enumerate(page, start) if at in places], site_id))
-            start += len(page)
-        return differing
+        facts = {"connection_id": self._connection_id, "spans": msgspec.json.encode(spans).decode()}
+        cursor = await db.execute(queries.findings.stored, facts, binary=True)
+        stored = dict(await cursor.fetchall()).get
+        return [([row for row in rows if stored(row.id) != row.fingerprint], site_id) for rows, site_id in listed]
 
     def _note_scans(self, rows: Iterable[Risk], prepared: "Prepared") -> None:
         """Take what rows say of their endpoints, where it is not what was taken last."""
@@ -198,6 +191,11 @@ class Prepared:
             queries.findings.upsert, {**facts, **KINDS, **STATES, "console_time": run.console_time}
         )
         return devices.counted(await cursor.fetchall())
+
+
+def _span(rows: Sequence[Risk], site_id: int) -> Row:
+    ids = [row.id for row in rows]
+    return {"site_id": site_id, "low": min(ids), "high": max(ids), "rows": len(ids)}
 
 
 def _weight(finding: Finding) -> tuple[bool, int]:

@@ -8,7 +8,7 @@ when it did not shrink beyond belief without the console confirming the count. E
 import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from waypost.sentinelone import pages, wire
 from waypost.sentinelone.client import Client
@@ -83,9 +83,11 @@ async def risks(
     whole = [walk for walk in walks if walk.state == "complete" and walk.whole]
     if not run.full or not whole:
         return
-    sizes = await _unseen(db, run)
-    if not any(unseen for unseen, _ in sizes.values()):
+    facts = {**_names(run), "resolved": FindingState.RESOLVED.value}
+    unseen = await _by_site(db, queries.findings.unseen, facts)
+    if not unseen:
         return
+    unresolved = await _by_site(db, queries.findings.unresolved, facts)
     # What moved while the walks were under way may have been on neither side of them.
     await _follow_moves(db, client, run)
     throughout = await _still_visible(client, sites)
@@ -97,7 +99,8 @@ async def risks(
     swept: list[int] = []
     for walk in whole:
         covered = _sites_of(walk, throughout)
-        if await _believable(db, client, run, walk, {site: sizes.get(site, (0, 0)) for site in covered}):
+        sizes = [(unseen.get(site, 0), unresolved.get(site, 0)) for site in covered]
+        if await _believable(db, client, run, walk, sizes):
             swept += covered
     siteless = len(whole) == len(walks) and len(swept) == len(sites)
     await _resolve(db, run, swept, siteless=siteless)
@@ -123,11 +126,9 @@ async def _resolve(db: Connection, run: Run, sites: Sequence[int], *, siteless: 
             await runs.renew(db, run)
 
 
-async def _unseen(db: Connection, run: Run) -> dict[int | None, tuple[int, int]]:
-    """By site: findings that no walk saw, and findings that are not resolved."""
-    facts = {**_names(run), "resolved": FindingState.RESOLVED.value}
-    cursor = await db.execute(queries.findings.unseen, facts)
-    return {site: (unseen, unresolved) for site, unseen, unresolved in await cursor.fetchall()}
+async def _by_site(db: Connection, query: LiteralString, facts: dict[str, Any]) -> dict[int | None, int]:
+    cursor = await db.execute(query, facts)
+    return dict(await cursor.fetchall())
 
 
 async def _follow_moves(db: Connection, client: Client, run: Run) -> None:
@@ -166,10 +167,10 @@ def _sites_of(walk: Walk, sites: Sequence[Scope]) -> list[int]:
 
 
 async def _believable(
-    db: Connection, client: Client, run: Run, walk: Walk, sizes: dict[int, tuple[int, int]]
+    db: Connection, client: Client, run: Run, walk: Walk, sizes: Sequence[tuple[int, int]]
 ) -> bool:
     """Whether a walk may be swept: it lost little, or the console confirms that there is no more."""
-    doubtful = any(unseen > max(_BELIEVABLE_ROWS, total * _BELIEVABLE) for unseen, total in sizes.values())
+    doubtful = any(unseen > max(_BELIEVABLE_ROWS, total * _BELIEVABLE) for unseen, total in sizes)
     if not doubtful:
         return True
     cursor = await db.execute(queries.runs.seen_count, {**_names(run), "walk": walk.number})

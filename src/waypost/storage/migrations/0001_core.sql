@@ -142,8 +142,8 @@ CREATE TABLE finding (
   extra         jsonb,              -- fields this version does not know
   PRIMARY KEY (connection_id, finding_id)
 );
--- Serves: is this row of the console unchanged (rule 2), and the sweep.
-CREATE INDEX finding_by_vendor_id ON finding (connection_id, vendor_id);
+-- Serves: which rows of a site's walk are unchanged (rule 2); findings of a site.
+CREATE INDEX finding_by_site ON finding (connection_id, site_id, vendor_id);
 -- Serves: findings of a device; findings follow their device to another site.
 CREATE INDEX finding_by_device ON finding (connection_id, device_id);
 

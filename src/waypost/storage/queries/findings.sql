@@ -4,15 +4,17 @@
 -- Whether a connection holds findings at all: a first pull has nothing to compare with.
 SELECT EXISTS (SELECT FROM finding WHERE connection_id = %(connection_id)s)
 
--- name: differing
--- Rule 2: of these rows of the console, the ones (by their place in the arrays) that are not stored as they are.
-SELECT u.place FROM unnest(%(vendor_ids)s::bigint[], %(row_hashes)s::bigint[])
-  WITH ORDINALITY AS u (vendor_id, row_hash, place)
-LEFT JOIN LATERAL (
-  SELECT true AS stored FROM finding f
-  WHERE f.connection_id = %(connection_id)s AND f.vendor_id = u.vendor_id AND f.row_hash = u.row_hash OFFSET 0
-) f ON true
-WHERE f.stored IS NULL
+-- name: stored
+-- Rule 2: what is stored of a walk's rows between its lowest and highest id, to tell which rows are not stored
+-- as they are. No more than twice what the walk brought: a console that does not sort by id must not make this
+-- read the whole site for every page; what is left out is then compared by the upsert.
+SELECT f.vendor_id, f.row_hash
+FROM jsonb_to_recordset(%(spans)s) AS s (site_id bigint, low bigint, high bigint, rows bigint)
+CROSS JOIN LATERAL (
+  SELECT vendor_id, row_hash FROM finding
+  WHERE connection_id = %(connection_id)s AND site_id = s.site_id AND vendor_id BETWEEN s.low AND s.high
+  LIMIT 2 * s.rows
+) f
 
 -- name: make_stage
 -- Where a batch waits for its upsert; lives as long as the database session.
@@ -47,11 +49,6 @@ WITH incoming AS (
   SELECT s.*, d.site_id FROM finding_stage s LEFT JOIN LATERAL (
     SELECT d.site_id FROM device d WHERE d.connection_id = %(connection_id)s AND d.device_id = s.device_id OFFSET 0
   ) d ON true
-), before AS (
-  SELECT f.* FROM finding_stage s CROSS JOIN LATERAL (
-    SELECT f.finding_id, f.state, f.vendor_id FROM finding f
-    WHERE f.connection_id = %(connection_id)s AND f.finding_id = s.finding_id OFFSET 0
-  ) f
 ), written AS (
   INSERT INTO finding AS f (
     connection_id, finding_id, device_id, site_id, software_id, facts_id, vendor_id, row_hash, detected_at,
@@ -69,16 +66,20 @@ WITH incoming AS (
                    ELSE excluded.state END
   WHERE f.row_hash <> excluded.row_hash
     AND (excluded.vendor_id >= f.vendor_id OR (f.state = %(resolved)s AND excluded.state <> %(resolved)s))
-  RETURNING f.finding_id, f.state, f.vendor_id
+  RETURNING f.finding_id, f.state, f.vendor_id, f.xmax = 0 AS inserted
 ), described AS (
   SELECT w.finding_id, w.vendor_id, b.vendor_id AS former_id,
-    CASE WHEN b.finding_id IS NULL AND w.state <> %(resolved)s THEN %(kind_opened)s
-         WHEN b.finding_id IS NULL THEN NULL
+    CASE WHEN w.inserted AND w.state <> %(resolved)s THEN %(kind_opened)s
+         WHEN w.inserted THEN NULL
          WHEN b.state <> %(resolved)s AND w.state = %(resolved)s THEN %(kind_resolved)s
          WHEN b.state = %(resolved)s AND w.state <> %(resolved)s THEN %(kind_reopened)s
          WHEN b.state = %(resolved)s THEN NULL
          ELSE %(kind_changed)s END AS kind
-  FROM written w LEFT JOIN before b USING (finding_id)
+  FROM written w LEFT JOIN LATERAL (
+    -- The statement sees the table as it was before it.
+    SELECT f.state, f.vendor_id FROM finding f
+    WHERE f.connection_id = %(connection_id)s AND f.finding_id = w.finding_id AND NOT w.inserted OFFSET 0
+  ) b ON true
 ), kept AS (
   INSERT INTO finding_former_id (connection_id, vendor_id, finding_id)
   SELECT %(connection_id)s, former_id, finding_id FROM described WHERE former_id <> vendor_id
@@ -115,13 +116,16 @@ WITH seen AS (
 SELECT count(*) FROM swept
 
 -- name: unseen
--- What a sweep would resolve, and of how many, by site: nothing to do is the usual case, and a walk that
--- shrank too far is asked about first.
-WITH seen AS (
-  SELECT unnest(vendor_ids) AS vendor_id FROM sync_seen
-  WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
-)
-SELECT f.site_id, count(*) FILTER (WHERE s.vendor_id IS NULL), count(*)
-FROM finding f LEFT JOIN (SELECT DISTINCT vendor_id FROM seen) s ON s.vendor_id = f.vendor_id
-WHERE f.connection_id = %(connection_id)s AND f.state <> %(resolved)s
+-- What a sweep would resolve, by site; nothing is the usual case.
+SELECT f.site_id, count(*) FROM finding f
+WHERE f.connection_id = %(connection_id)s AND f.state <> %(resolved)s AND NOT EXISTS (
+  SELECT FROM (
+    SELECT unnest(vendor_ids) AS vendor_id FROM sync_seen
+    WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
+  ) s WHERE s.vendor_id = f.vendor_id)
 GROUP BY f.site_id
+
+-- name: unresolved
+-- How many findings are not resolved, by site: a walk that shrank too far is asked about first.
+SELECT site_id, count(*) FROM finding
+WHERE connection_id = %(connection_id)s AND state <> %(resolved)s GROUP BY site_id
