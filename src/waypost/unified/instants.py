@@ -6,7 +6,7 @@ from msgspec import UnsetType
 
 
 def instant(text: str | UnsetType | None) -> datetime | None:
-    """The time that `text` tells, or None where it tells none.
+    """The time that `text` tells, in UTC, or None where it tells none.
 
     Raises:
         ValueError: It is neither empty nor a time.
@@ -15,6 +15,9 @@ def instant(text: str | UnsetType | None) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        if time.tzinfo is None:
+            return time.replace(tzinfo=UTC)
+        # An offset must not lead out of the years that both Python and PostgreSQL know.
+        return time if time.tzinfo is UTC else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{text[:40]!r} is not a time") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

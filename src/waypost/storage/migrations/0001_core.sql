@@ -124,7 +124,8 @@ CREATE INDEX cve_facts_by_cve ON cve_facts (connection_id, cve);
 -- One CVE in one application version on one device. Narrow on purpose: this is the table that is large.
 CREATE TABLE finding (
   connection_id bigint NOT NULL,
-  finding_id    uuid NOT NULL,      -- derived from what it is, not from the console's id (rule 5)
+  -- derived from what it is, not from the console's id (rule 5); begins with the first six bytes of its device's
+  finding_id    uuid NOT NULL,
   device_id     bigint NOT NULL,
   site_id       bigint,             -- of its device; null while nobody knows the site
   software_id   bigint NOT NULL,
@@ -144,8 +145,6 @@ CREATE TABLE finding (
 );
 -- Serves: which rows of a site's walk are unchanged (rule 2); findings of a site.
 CREATE INDEX finding_by_site ON finding (connection_id, site_id, vendor_id);
--- Serves: findings of a device; findings follow their device to another site.
-CREATE INDEX finding_by_device ON finding (connection_id, device_id);
 
 -- Ids under which the console listed a finding before its present one (rule 5: the vendor's ids are kept).
 CREATE TABLE finding_former_id (

@@ -32,10 +32,11 @@ class Migration(msgspec.Struct, frozen=True):
 
 def known() -> list[Migration]:
     """The migrations that this program brings, in order."""
-    found = []
-    for file in resources.files(__name__).iterdir():
-        if match := _FILE.fullmatch(file.name):
-            found.append(Migration(int(match[1]), match[2], file.read_text()))
+    found = [
+        Migration(int(match[1]), match[2], file.read_text())
+        for file in resources.files(__name__).iterdir()
+        if (match := _FILE.fullmatch(file.name))
+    ]
     return sorted(found, key=lambda migration: migration.version)
 
 

@@ -1,3 +1,6 @@
+-- The findings of a device are a range of the primary key: their ids begin with the first twelve digits of the
+-- device's (unified/identity.py).
+
 -- name: upsert
 -- Agents as devices. Only what differs is written; a device that changed its site takes its findings along
 -- (rule 7), and the log says what happened: added, retired, moved or changed, the first that fits.
@@ -39,8 +42,10 @@ WITH incoming AS (
 ), followed AS (
   UPDATE finding f SET site_id = m.site_id, changed_at = now()
   FROM described m
-  WHERE f.connection_id = %(connection_id)s AND f.device_id = m.device_id AND m.moved
-    AND f.site_id IS DISTINCT FROM m.site_id
+  WHERE f.connection_id = %(connection_id)s AND m.moved
+    AND f.finding_id BETWEEN (left(m.device_uuid::text, 13) || '-0000-0000-0000-000000000000')::uuid
+                         AND (left(m.device_uuid::text, 13) || '-ffff-ffff-ffff-ffffffffffff')::uuid
+    AND f.device_id = m.device_id AND f.site_id IS DISTINCT FROM m.site_id
 ), logged AS (
   INSERT INTO change (connection_id, run_id, kind, subject_id)
   SELECT %(connection_id)s, %(run_id)s, kind, device_uuid FROM described WHERE kind IS NOT NULL
@@ -77,10 +82,13 @@ WITH placed AS (
   FROM jsonb_to_recordset(%(rows)s) AS r (device_id bigint, site_id bigint)
   WHERE d.connection_id = %(connection_id)s AND d.device_id = r.device_id
     AND d.vendor IS NULL AND d.site_id IS DISTINCT FROM r.site_id
-  RETURNING d.device_id, d.site_id
+  RETURNING d.device_id, d.device_uuid, d.site_id
 )
 UPDATE finding f SET site_id = p.site_id, changed_at = now()
-FROM placed p WHERE f.connection_id = %(connection_id)s AND f.device_id = p.device_id
+FROM placed p
+WHERE f.connection_id = %(connection_id)s AND f.device_id = p.device_id
+  AND f.finding_id BETWEEN (left(p.device_uuid::text, 13) || '-0000-0000-0000-000000000000')::uuid
+                       AND (left(p.device_uuid::text, 13) || '-ffff-ffff-ffff-ffffffffffff')::uuid
 
 -- name: scanned
 -- What risk rows say of their endpoint, once a device; only what differs is written, and no older scan.

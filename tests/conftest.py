@@ -1,0 +1,54 @@
+"""What tests of several kinds share: a real PostgreSQL, simulated consoles, and a Waypost on both."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that tests can import `support`
+
+from support import hub as hubs  # noqa: E402  # the path first
+from support import server, simulator  # noqa: E402
+from support.hub import Hub  # noqa: E402
+from support.server import Server  # noqa: E402
+from support.simulator import Simulator  # noqa: E402
+
+from waypost.sentinelone import pages  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server: the embedded one, or that of WAYPOST_TEST_DATABASE_URL."""
+    url = os.environ.get("WAYPOST_TEST_DATABASE_URL", "")
+    with server.running(tmp_path_factory.mktemp("postgres-home"), url) as running:
+        yield running
+
+
+@pytest.fixture
+def database_url(postgres: Server) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    with postgres.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+async def hub(database_url: str) -> AsyncIterator[Hub]:
+    """Waypost on a database of the test's own."""
+    async with hubs.opened(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def start_simulator() -> Iterator[Callable[..., Simulator]]:
+    """Starts consoles: `start_simulator(agents=20, seed=3, limits=True)`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(simulator.running(simulator.arguments(**options)))
+
+
+@pytest.fixture
+def page_rows(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes pages hold so few rows that a small estate has chains of them."""
+    return lambda rows: monkeypatch.setitem(pages.walk.__kwdefaults__, "limit", rows)

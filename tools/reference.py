@@ -1,0 +1,205 @@
+"""Writes the parts of the documentation that are facts of the code, so that they cannot fall behind it.
+
+A part stands between `<!-- from the code: NAME -->` and `<!-- end -->`. With `--check` nothing is written, and
+a part that differs from the code, or a setting that is documented nowhere, is an error.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from waypost import errors, settings
+from waypost.cli import main as program
+from waypost.sentinelone import limits
+from waypost.sync import load, plan, runs, streams, walks
+from waypost.unified import words
+from waypost.unified.words import FindingState, word
+
+DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
+_PART: Final = re.compile(r"(<!-- from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_SETTING: Final = re.compile(r"^#+ `(WAYPOST_\w+)`$", re.MULTILINE)
+_NOT_IN_SETTINGS: Final = {"WAYPOST_CONFIG", "WAYPOST_TOKEN"}
+"""Read from the environment only: where the file is, and the token of `connection add`."""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def code(value: object) -> str:
+    """A value as code; nothing for nothing."""
+    return f"`{value}`" if value not in ("", None) else ""
+
+
+def severities() -> str:
+    rows = [[code(sent), code(word(found))] for sent, found in words.SEVERITY_OF_WORD.items()]
+    return table(["the console's `severity`, in any case", "severity"], rows)
+
+
+def scores() -> str:
+    rows = [[f"{least:.1f} or more", code(word(found))] for least, found in words.SEVERITY_OF_SCORE]
+    return table(["score", "severity"], [*rows, ["none", code("unknown")]])
+
+
+def finding_states() -> str:
+    unmarked = ", ".join("empty" if not mark else code(mark) for mark in sorted(words.UNMARKED))
+    rows = [
+        *(["`status`", code(sent), code(word(found))] for sent, found in words.STATE_OF_STATUS.items()),
+        ["`markType`", f"anything but {unmarked}", code(word(FindingState.IGNORED))],
+        *(
+            ["`mitigationStatus`", code(sent), code(word(found))]
+            for sent, found in words.STATE_OF_MITIGATION.items()
+        ),
+        ["anything else", "", code(word(FindingState.OPEN))],
+    ]
+    return table(["the console's field", "its value, in any case", "state"], rows)
+
+
+def vocabularies() -> str:
+    kinds: tuple[tuple[str, type[IntEnum]], ...] = (
+        ("severity", words.Severity),
+        ("state of a finding", words.FindingState),
+        ("state of a device", words.DeviceState),
+        ("kind of change", words.ChangeKind),
+    )
+    rows = [
+        [name, ", ".join(f"{code(word(member))} {member.value}" for member in kind)] for name, kind in kinds
+    ]
+    return table(["vocabulary", "words, and the numbers that the database stores"], rows)
+
+
+def pulled() -> str:
+    rows = [
+        [
+            code(stream.name),
+            code(stream.path),
+            code(stream.since_param) or "each pull is whole",
+            "<br>".join(
+                code(f"{name}={value}") for name, value in {**stream.params, **stream.delta_params}.items()
+            ),
+        ]
+        for stream in streams.IN_ORDER
+    ]
+    return table(["stream", "path below `/web/api/v2.1`", "a delta's filter", "asked for besides"], rows)
+
+
+def rates() -> str:
+    rows: list[list[object]] = []
+    for stream in streams.IN_ORDER:
+        prefix = stream.path.strip("/")
+        limit = next((row for row in limits.TABLE if row.prefix == prefix), limits.UNKNOWN)
+        rows.append([code(stream.path), f"{limit.rate:g}", limit.burst])
+    return table(["path", "requests a second", "at once after a pause"], rows)
+
+
+def figures() -> str:
+    rows: list[list[object]] = [
+        ["walks fetched side by side", walks.SIDE_BY_SIDE],
+        ["requests under way at once by one token", limits.CONCURRENT],
+        ["pages that one transaction stores, at most", load.BATCH_PAGES],
+        ["a delta starts before the last pull did, by", _span(plan.OVERLAP)],
+        ["everything is walked again after", _span(plan.RECONCILE_AFTER)],
+        ["a worker that says nothing keeps its runs for", _span(runs.LEASE)],
+    ]
+    return table(["figure", "value"], rows)
+
+
+def error_table() -> str:
+    rows = [
+        [
+            code(kind.code),
+            _sentence(kind),
+            kind.owner,
+            kind.reaction,
+            program.exit_code(kind()),
+            kind.remedy,
+        ]
+        for kind in _errors(errors.WaypostError)
+    ]
+    return table(["code", "meaning", "who must act", "reaction", "exit code", "next step"], rows)
+
+
+def commands() -> str:
+    text = program.app.generate_docs(heading_level=1)
+    _, _, text = text.partition("## waypost demo")
+    text = re.sub(r"^##", "#", "## waypost demo" + text, flags=re.MULTILINE)
+    text = re.sub(r"^\* `NAMES`", "* `NAME…`", text, flags=re.MULTILINE)
+    return re.sub(r"^#(#*) ", r"##\1 ", text, flags=re.MULTILINE).strip() + "\n"
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "severities": severities,
+    "scores": scores,
+    "finding_states": finding_states,
+    "vocabularies": vocabularies,
+    "streams": pulled,
+    "rates": rates,
+    "figures": figures,
+    "errors": error_table,
+    "commands": commands,
+}
+
+
+def rendered(text: str) -> str:
+    """A document with every part as the code has it."""
+    return _PART.sub(lambda match: match[1] + PARTS[match[2]]() + match[3], text)
+
+
+def undocumented() -> set[str]:
+    """Settings that have no heading of their own, and headings of settings that do not exist."""
+    known = {f"WAYPOST_{field.name.upper()}" for field in msgspec.structs.fields(settings.Settings)}
+    return (known | _NOT_IN_SETTINGS) ^ set(_SETTING.findall((DOCS / "settings.md").read_text()))
+
+
+def main() -> int:
+    """Write the parts, or with `--check` say which differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where something differs")
+    checking = parser.parse_args().check
+    stale, used = [], set[str]()
+    for path in sorted(DOCS.rglob("*.md")):
+        before = path.read_text()
+        used |= {match[2] for match in _PART.finditer(before)}
+        after = rendered(before)
+        if after != before:
+            stale.append(f"docs/{path.relative_to(DOCS)} differs from the code; `make fix` writes it")
+            if not checking:
+                path.write_text(after)
+    wrong = [f"docs/settings.md and the settings differ in {name}" for name in sorted(undocumented())]
+    wrong += [f"no document has the part {name!r}" for name in sorted(set(PARTS) - used)]
+    told = wrong + (stale if checking else [])
+    for line in told:
+        print(line, file=sys.stderr)
+    return 1 if told else 0
+
+
+def _errors(kind: type[errors.WaypostError]) -> Iterator[type[errors.WaypostError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _errors(child)
+
+
+def _sentence(kind: type[errors.WaypostError]) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
+def _span(time: timedelta) -> str:
+    seconds = int(time.total_seconds())
+    for size, name in ((3600, "hours"), (60, "minutes")):
+        if seconds % size == 0:
+            return f"{seconds // size} {name}"
+    return f"{seconds} seconds"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
