@@ -83,6 +83,7 @@ class UsageError(WaypostError):
     """The request cannot be carried out as it was made."""
 
     code = "usage"
+    owner = Owner.NOBODY
     remedy = "See `waypost --help`."
 
 

@@ -71,6 +71,7 @@ async def _list(*, as_json: bool) -> None:
             [c.name, c.base_url, c.state, c.identity.get("scope"), c.expires_at, c.pulled_at]
             for c in found
         ],
+        whole="name,state,token expires,last pull",
     )  # fmt: skip
 
 

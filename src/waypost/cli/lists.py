@@ -72,18 +72,8 @@ def finding_list(
     async def work() -> None:
         async with means.session() as session:
             page = await reading.findings(session.db, filters, limit=limit, cursor=cursor)
-        columns = [
-            "severity",
-            "score",
-            "cve",
-            "application",
-            "version",
-            "device",
-            "site",
-            "state",
-            "detected",
-        ]
-        output.listing(page, columns, _finding, as_json=as_json, numbers="score")
+        columns = ["severity", "score", "cve", "device", "application", "version", "site", "state"]
+        output.listing(page, columns, _finding, as_json=as_json, numbers="score", whole="severity,cve,state")
 
     means.run(work())
 
@@ -126,9 +116,8 @@ def device_list(
     async def work() -> None:
         async with means.session() as session:
             page = await reading.devices(session.db, filters, limit=limit, cursor=cursor)
-        output.listing(
-            page, ["name", "site", "os", "agent", "state", "last active"], _device, as_json=as_json
-        )
+        columns = ["name", "site", "os", "agent", "state", "last active"]
+        output.listing(page, columns, _device, as_json=as_json, whole="state,last active")
 
     means.run(work())
 
@@ -176,15 +165,17 @@ def software_list(
         async with means.session() as session:
             page = await reading.software(session.db, filters, limit=limit, cursor=cursor)
         columns = ["application", "vendor", "version", "devices", "findings", "critical", "high", "worst"]
-        output.listing(page, columns, _software, as_json=as_json, numbers="devices findings critical high")
+        output.listing(
+            page, columns, _software, as_json=as_json, numbers="devices findings critical high", whole="worst"
+        )
 
     means.run(work())
 
 
 def _finding(item: FindingItem) -> list[object]:
     return [
-        item.severity, item.score, item.cve, item.software.name, item.software.version, item.device.name, item.site,
-        item.state, item.detected_at.date() if item.detected_at else None,
+        item.severity, item.score, item.cve, item.device.name, item.software.name, item.software.version, item.site,
+        item.state,
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import psycopg
 from cyclopts import App
 
 from waypost import __version__, errors
-from waypost.cli import connection, db, demo, lists, output, runs, sync
+from waypost.cli import connection, db, demo, lists, output, quarantine, runs, sync
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -33,6 +33,7 @@ app.command(runs.runs)
 app.command(lists.finding)
 app.command(lists.device)
 app.command(lists.software)
+app.command(quarantine.app)
 app.command(db.app)
 
 

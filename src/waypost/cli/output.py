@@ -1,5 +1,6 @@
 """Drawing: tables for people, one JSON document for machines, errors with their next step."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -9,11 +10,15 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from waypost import errors
 
-out: Final = Console(highlight=False)
+out: Final = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
+"""Standard output; wider than a terminal's 80 columns where it goes to a file or another program."""
 err: Final = Console(stderr=True, highlight=False)
+
+_SHORT_WORD: Final = 6
 
 SEVERITY_STYLE: Final = {
     "critical": "bold red",
@@ -46,28 +51,52 @@ def json(document: object) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", numbers: str = ""
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str = "",
+    numbers: str = "",
+    whole: str = "",
 ) -> None:
-    """A table on standard output.
+    """A table on standard output, one line a row.
 
     Args:
         columns: Headings.
         rows: Cells; None is a dash.
         title: Above the table.
-        numbers: Headings of columns to be aligned right, separated by spaces.
+        numbers: Headings of columns to be aligned right, separated by spaces; never cut short.
+        whole: Headings of other columns that are never cut short, separated by commas.
     """
+    cells = [[cell(value) for value in row] for row in rows]
+    right, kept = numbers.split(), [*numbers.split(), *whole.split(",")]
+    widths = [
+        max([len(column), *(Text.from_markup(row[place]).cell_len for row in cells)])
+        for place, column in enumerate(columns)
+    ]
+    _squeeze(widths, [column not in kept for column in columns], out.width - 2 * (len(columns) - 1))
     drawn = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    right = numbers.split()
-    for column in columns:
+    for column, width in zip(columns, widths, strict=True):
         drawn.add_column(
             column,
             justify="right" if column in right else "left",
+            width=width,
             overflow="ellipsis",
-            no_wrap=column in right,
+            no_wrap=True,
         )
-    for row in rows:
-        drawn.add_row(*(cell(value) for value in row))
+    for row in cells:
+        drawn.add_row(*row)
     out.print(drawn)
+
+
+def _squeeze(widths: list[int], flexible: Sequence[bool], room: int) -> None:
+    """Take width from the widest flexible columns until the table fits, or none is wider than a short word."""
+    while sum(widths) > room:
+        width, place = max(
+            ((width, place) for place, width in enumerate(widths) if flexible[place]), default=(0, 0)
+        )
+        if width <= _SHORT_WORD:
+            return
+        widths[place] -= 1
 
 
 def cell(value: object) -> str:
@@ -103,7 +132,7 @@ def listing(
 def failure(error: errors.WaypostError) -> None:
     """An error on standard error: what happened, who must act, what to do next."""
     err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-    if error.owner is not errors.Owner.NOBODY:
+    if error.owner is not errors.Owner.NOBODY:  # of wrong use it is plain who must act
         err.print(f"  Who:  {escape(str(error.owner))}", soft_wrap=True)
     err.print(f"  Next: {escape(error.remedy)}", soft_wrap=True)
     err.print(f"  Code: {error.code}", style="dim", soft_wrap=True)

@@ -51,8 +51,13 @@ def _draw(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
             for run in found
         ],
         numbers="rows pages written seconds",
+        whole="started,stream,kind,state",
     )  # fmt: skip
     for run in found:
+        if quarantined := run["counts"].get("quarantined"):
+            output.out.print(
+                f"[yellow]{run['stream']}:[/] {quarantined} rows could not be read; see `waypost quarantine list`."
+            )
         for warning in run["warnings"]:
             output.out.print(f"[yellow]{run['stream']}:[/] {output.cell(warning)}", soft_wrap=True)
         if run["error"]:

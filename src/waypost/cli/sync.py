@@ -78,10 +78,15 @@ def summary(result: PullResult) -> None:
         ],
         title=f"{result.connection}: {result.requests:,} requests in {result.seconds:.1f} s",
         numbers="rows pages seconds rows/s written",
+        whole="stream,kind,state",
     )  # fmt: skip
     changes = ", ".join(f"{count:,} {kind.replace('_', ' ', 1)}" for kind, count in result.changes.items())
     output.out.print(f"Changes: {changes or 'none'}.")
     for run in result.runs:
+        if quarantined := run.counts.get("quarantined"):
+            output.err.print(
+                f"[yellow]{run.stream}:[/] {quarantined} rows could not be read; see `waypost quarantine list`."
+            )
         for warning in run.warnings:
             output.err.print(f"[yellow]{run.stream}:[/] {output.cell(warning)}", soft_wrap=True)
         if run.error:

@@ -87,7 +87,7 @@ class Loader:
 
     async def _differing(
         self, db: Connection, pages: Sequence[Fetched]
-    ) -> list[tuple[Sequence[Risk], int | None]]:
+    ) -> Sequence[tuple[Sequence[Risk], int | None]]:
         """Of each page the rows that are not known to be stored as they are, with the site that the walk knows.
 
         Only walks of a site are compared here. What a delta brings has changed, and of larger partitions the
@@ -99,8 +99,8 @@ class Loader:
             return listed
         facts = {"connection_id": self._connection_id, "spans": msgspec.json.encode(spans).decode()}
         cursor = await db.execute(queries.findings.stored, facts, binary=True)
-        stored = dict(await cursor.fetchall()).get
-        return [([row for row in rows if stored(row.id) != row.fingerprint], site_id) for rows, site_id in listed]
+        stored: dict[int, int] = dict(await cursor.fetchall())
+        return [([row for row in rows if stored.get(row.id) != row.fingerprint], site_id) for rows, site_id in listed]
 
     def _note_scans(self, rows: Iterable[Risk], prepared: "Prepared") -> None:
         """Take what rows say of their endpoints, where it is not what was taken last."""

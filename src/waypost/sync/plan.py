@@ -40,7 +40,7 @@ class Partition(msgspec.Struct, frozen=True):
         return self.scope_id if self.scope == "site" else None
 
 
-WHOLE: Final = (Partition("connection"),)
+WHOLE: Final[tuple[Partition, ...]] = (Partition("connection"),)
 
 
 class Scope(msgspec.Struct, frozen=True):

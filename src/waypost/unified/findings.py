@@ -351,9 +351,7 @@ def _json(fields: dict[str, Any] | None) -> bytes | None:
     return msgspec.json.encode(fields) if fields else None
 
 
-def _remember(
-    cache: dict[tuple[object, ...], Any], key: tuple[object, ...], value: object, bound: int
-) -> None:
+def _remember(cache: dict[Any, Any], key: object, value: object, bound: int) -> None:  # Any: of any cache
     """Keep it; when full, let the older half go."""
     if len(cache) >= bound:
         for old in list(cache)[: bound // 2]:

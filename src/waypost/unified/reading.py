@@ -276,7 +276,9 @@ def _after(cursor: str, kind: str, filters: Filters, parts: int) -> list[Any]:
     if not cursor:
         return [None] * parts
     try:
-        digest, *key = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        digest, *key = msgspec.json.decode(
+            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[Any]
+        )
     except (binascii.Error, msgspec.DecodeError, ValueError, TypeError):
         raise errors.FilterError(
             "The cursor has been cut short or altered.", remedy="Start from the first page."

@@ -7,7 +7,7 @@ the work of a running service instead of blocking it. What was applied is rememb
 import hashlib
 import re
 from importlib import resources
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection
@@ -94,7 +94,7 @@ def _missing(migrations: list[Migration], applied: dict[int, str]) -> list[Migra
 async def _apply(connection: AsyncConnection[tuple[Any, ...]], migration: Migration) -> None:
     await connection.execute("SET LOCAL search_path TO waypost")
     await connection.execute("SET LOCAL lock_timeout TO '4s'")
-    await connection.execute(cast("LiteralString", migration.sql))  # the text ships with the program
+    await connection.execute(migration.sql)  # the text ships with the program
     await connection.execute(
         "INSERT INTO waypost.schema_migration (version, slug, checksum) VALUES (%s, %s, %s)",
         (migration.version, migration.slug, migration.checksum),

@@ -72,6 +72,14 @@ GROUP BY w.name, w.vendor, w.version
 ORDER BY w.name, w.vendor, w.version
 LIMIT %(limit)s
 
+-- name: quarantine
+-- Rows that could not be read, the latest first.
+SELECT c.name AS connection, q.stream, q.vendor_id::text AS vendor_id, q.reason, q.content, q.first_seen_at,
+  q.last_seen_at
+FROM quarantine q JOIN connection c USING (connection_id)
+WHERE (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
+ORDER BY q.last_seen_at DESC, q.content_hash LIMIT %(limit)s
+
 -- name: by_severity_and_state
 -- The shape of an estate in one table.
 SELECT severity, state, count(*) FROM finding
