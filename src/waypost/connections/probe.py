@@ -94,9 +94,9 @@ async def identify(client: Client) -> Identity:
         try:
             await client.get(path, params, check=decode)
         except errors.NotLicensedError as problem:
-            if path == "/sites":
-                raise
             warnings.append(f"{problem} {problem.remedy}")
+            if len(warnings) == len(_NEEDED):
+                raise
     user = await _user(client)
     expiry = user.apiToken.expiresAt if user.apiToken else None
     return Identity(

@@ -124,6 +124,7 @@ class Puller:
         self.result.runs.append(outcome)
         error: errors.WaypostError | None = None
         requests = self._client.requests
+        alive = asyncio.create_task(runs.keep_alive(self._reader, run))
         try:
             outcome.state, error = await self._work(stream, run)
         except asyncio.CancelledError:
@@ -131,13 +132,12 @@ class Puller:
                 f"The pull of {self._name!r} was stopped at {stream.name}; what was stored stays."
             )
             raise error from None
-        except errors.LeaseLostError as lost:
-            error = lost
-            raise
-        except errors.WaypostError as problem:
+        except errors.WaypostError as problem:  # a lost lease too: then `finish` finds the run no longer its own
             error = problem
             raise
         finally:
+            alive.cancel()
+            await asyncio.gather(alive, return_exceptions=True)
             run.counts["requests"] += self._client.requests - requests
             outcome.state = outcome.state if outcome.state != "running" else _left_as(error)
             outcome.error = runs.described(error) if error else None

@@ -5,6 +5,7 @@ transaction. A worker that was frozen meanwhile finds its fence gone and stores 
 database session tells a living worker from one that died, so that a crash is gone on with at once.
 """
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -167,6 +168,19 @@ async def renew(db: Connection, run: Run) -> None:
     cursor = await db.execute(queries.runs.renew, facts)
     if cursor.rowcount == 0:
         raise errors.LeaseLostError
+
+
+async def keep_alive(db: Connection, run: Run) -> None:
+    """Prolong the lease for as long as this is awaited: a slow console must not cost it."""
+    facts = {
+        "connection_id": run.connection_id,
+        "run_id": run.run_id,
+        "fence": run.fence,
+        "lease": LEASE,
+    }
+    while True:
+        await asyncio.sleep(LEASE.total_seconds() / 3)
+        await db.execute(queries.runs.beat, facts)
 
 
 async def finish(db: Connection, run: Run, state: str, error: errors.WaypostError | None = None) -> None:

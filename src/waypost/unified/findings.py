@@ -38,7 +38,8 @@ _MITIGATION: Final = (
     "mitigationStatus", "mitigationStatusChangeTime", "mitigationStatusChangedBy", "mitigationStatusReason",
 )  # fmt: skip
 _UNTOUCHED: Final = dict.fromkeys(_MITIGATION) | {"mitigationStatus": "Not mitigated"}
-"""What nearly every row of the Vulnerability Management tier says of its mitigation; not stored."""
+"""What nearly every row of the Vulnerability Management tier, the one with `nvdBaseScore`, says of its
+mitigation; not stored."""
 _MARK: Final = ("markType", "markedBy", "markedDate", "reason")
 _SCAN: Final = ("endpointName", "endpointType", "osType", "lastScanDate", "lastScanResult")
 """Fields of a risk that speak of the endpoint; kept once a device."""
@@ -319,7 +320,7 @@ def _sent(risk: Risk, fields: tuple[str, ...]) -> dict[str, Any] | None:
 
 def _mitigation(risk: Risk) -> dict[str, Any] | None:
     if (
-        (not risk.mitigationStatus or risk.mitigationStatus == "Not mitigated")
+        (not risk.mitigationStatus or (risk.mitigationStatus == "Not mitigated" and risk.nvdBaseScore is not UNSET))
         and not risk.mitigationStatusChangeTime
         and not risk.mitigationStatusChangedBy
         and not risk.mitigationStatusReason

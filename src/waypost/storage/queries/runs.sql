@@ -51,6 +51,11 @@ UPDATE sync_run SET lease_until = now() + %(lease)s, counts = %(counts)s, warnin
   console_time = coalesce(console_time, %(console_time)s)
 WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
 
+-- name: beat
+-- A worker that waits for the console is alive, though it has nothing to store.
+UPDATE sync_run SET lease_until = now() + %(lease)s
+WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
+
 -- name: finish
 -- The end of a run, under the same fence.
 UPDATE sync_run SET state = %(state)s, counts = %(counts)s, warnings = %(warnings)s, error = %(error)s,
