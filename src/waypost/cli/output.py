@@ -1,6 +1,7 @@
 """Drawing: tables for people, one JSON document for machines, errors with their next step."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ SEVERITY_STYLE: Final = {
     "none": "dim",
     "unknown": "dim",
 }
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What a console's names could steer a terminal with."""
+
 STATE_STYLE: Final = {
     "open": "red",
     "reopened": "bold red",
@@ -109,7 +113,7 @@ def cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    text = str(value)
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value))
     style = SEVERITY_STYLE.get(text) or STATE_STYLE.get(text)
     return f"[{style}]{escape(text)}[/]" if style else escape(text)
 

@@ -6,7 +6,6 @@ sealed it. Layout: version (1 byte), key id (8), nonce (12), ciphertext with tag
 """
 
 import base64
-import binascii
 import hashlib
 import os
 import secrets
@@ -107,7 +106,7 @@ def _open(key: bytes, sealed: bytes, bound_to: str) -> bytes:
     nonce, ciphertext = sealed[body : body + _NONCE_BYTES], sealed[body + _NONCE_BYTES :]
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, bound_to.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # the latter when it is too short to hold a nonce
         raise errors.VaultError(
             "A stored token has been altered, or moved to another row.",
             remedy="Remove the connection and add it again with its token; then find out who wrote to the database.",
@@ -121,7 +120,7 @@ def _id(key: bytes) -> bytes:
 def _decoded(text: str, source: str) -> bytes:
     try:
         return base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise errors.VaultError(f"The master key in {source} is not base64.") from None
 
 

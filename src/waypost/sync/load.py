@@ -109,7 +109,8 @@ async def _advance(db: Connection, run: Run, batch: Batch, pages: Sequence[Fetch
             seen.append({"walk": number, "batch": walk.batches, "vendor_ids": vendor_ids})
         walk.batches += 1
     await db.execute(
-        queries.runs.advance, {**names, "walks": msgspec.json.encode(list(map(_as_row, walks.values()))).decode()}
+        queries.runs.advance,
+        {**names, "walks": msgspec.json.encode(list(map(_as_row, walks.values()))).decode()},
     )
     if run.full and seen:
         rows = [{**names, **row, "vendor_ids": bigints(row["vendor_ids"])} for row in seen]

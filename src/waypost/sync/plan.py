@@ -1,8 +1,13 @@
 """What to walk: whole or since when, and in which partitions.
 
+In a full pull of risks:
+
 A risk row does not name its site, and a filter takes one site only (API notes, facts 1 and 2). Walking site
 by site therefore tells the site of every row and gives walks to run side by side, at the price of one page
 a site; where sites are many and small the price is too high and accounts, or the whole, are walked instead.
+
+In a delta: what changed, and whatever there is on devices that arrived. A device that moves to another site, or
+into the token's view, changes nothing about its risks, and they would be missing until the next full pull.
 """
 
 from collections.abc import Sequence
@@ -13,6 +18,7 @@ import msgspec
 
 from waypost.storage import queries
 from waypost.storage.database import Connection
+from waypost.unified.words import RETIRED
 
 OVERLAP: Final = timedelta(minutes=10)
 """A delta starts this much before the last pull did, for what the console stamps late (rule 3)."""
@@ -24,15 +30,24 @@ RISKS_PER_DEVICE: Final = 140
 """294,709 risks on 2,095 agents (API notes, 3.1): for an estate of which nothing is known yet."""
 
 _PAGE: Final = 1000
+_MANY_DEVICES: Final = 50
+_SHORTEST_NAME: Final = 2
+"""What `endpointName__contains` takes (API notes, section 5)."""
 _FEW_WALKS: Final = 16
 """So many walks are worth their extra pages whatever the size: they run side by side."""
 
 
 class Partition(msgspec.Struct, frozen=True):
-    """What one walk covers: the whole connection, an account or a site."""
+    """What one walk covers: the whole connection, an account, a site or a device.
+
+    Attributes:
+        scope_name: Of a device: the console finds its risks by name only (API notes, fact 3), so that the walk
+            may also meet devices of a similar name, which does no harm.
+    """
 
     scope: str
     scope_id: int | None = None
+    scope_name: str | None = None
 
     @property
     def site_id(self) -> int | None:
@@ -68,6 +83,30 @@ async def since(
 def watermark(console_time: datetime | None) -> datetime:
     """Where the next delta starts, for a run that began at this time of the console's clock."""
     return (console_time or datetime.now(UTC)) - OVERLAP
+
+
+async def arrived(db: Connection, connection_id: int, since: datetime) -> tuple[Partition, ...]:
+    """The walks of a delta beside the one over what changed: devices that arrived since the last pull.
+
+    Many devices, or one that cannot be looked up by its name, are walked with their sites.
+    """
+    facts = {
+        "connection_id": connection_id,
+        "since": since,
+        "retired_states": [state.value for state in RETIRED],
+    }
+    cursor = await db.execute(queries.devices.arrived, facts)
+    devices = await cursor.fetchall()
+    single = [
+        Partition("device", device_id, name)
+        for device_id, name, _ in devices
+        if name and len(name) >= _SHORTEST_NAME and "," not in name
+    ]
+    if len(single) > _MANY_DEVICES:
+        single = []
+    covered = {partition.scope_id for partition in single}
+    sites = {site_id for device_id, _, site_id in devices if device_id not in covered and site_id is not None}
+    return *single, *(Partition("site", site_id) for site_id in sorted(sites))
 
 
 def partitions(sites: Sequence[Scope], devices: int) -> tuple[Partition, ...]:

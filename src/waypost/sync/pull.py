@@ -132,7 +132,9 @@ class Puller:
                 f"The pull of {self._name!r} was stopped at {stream.name}; what was stored stays."
             )
             raise error from None
-        except errors.WaypostError as problem:  # a lost lease too: then `finish` finds the run no longer its own
+        except (
+            errors.WaypostError
+        ) as problem:  # a lost lease too: then `finish` finds the run no longer its own
             error = problem
             raise
         finally:
@@ -194,20 +196,25 @@ class Puller:
         cursor = await self._db.execute(queries.runs.walks, names)
         if planned := await cursor.fetchall():
             return [
-                Walk(number, Partition(scope, scope_id), *rest) for number, scope, scope_id, *rest in planned
+                Walk(number, Partition(scope, scope_id, scope_name), *progress)
+                for number, scope, scope_id, scope_name, *progress in planned
             ]
-        partitions = plan.WHOLE
-        if stream.name == "risks" and run.full:
-            cursor = await self._db.execute(queries.scopes.sizes, names)
-            ((devices_known,),) = await cursor.fetchall()
-            partitions = plan.partitions(sites, devices_known)
+        partitions = await self._partitions(stream, run, sites)
         async with self._db.transaction():
-            for number, partition in enumerate(partitions):
+            for number, part in enumerate(partitions):
                 await self._db.execute(
-                    queries.runs.add_walk,
-                    {**names, "walk": number, "scope": partition.scope, "scope_id": partition.scope_id},
+                    queries.runs.add_walk, {**names, "walk": number, **msgspec.structs.asdict(part)}
                 )
-        return [Walk(number, partition) for number, partition in enumerate(partitions)]
+        return [Walk(number, part) for number, part in enumerate(partitions)]
+
+    async def _partitions(self, stream: Stream, run: Run, sites: Sequence[Scope]) -> tuple[Partition, ...]:
+        if stream.name != "risks":
+            return plan.WHOLE
+        if run.since is not None:
+            return *plan.WHOLE, *await plan.arrived(self._db, run.connection_id, run.since)
+        cursor = await self._db.execute(queries.scopes.sizes, {"connection_id": run.connection_id})
+        ((known,),) = await cursor.fetchall()
+        return plan.partitions(sites, known)
 
     async def _load(
         self, stream: Stream, run: Run, walks: Sequence[Walk], loader: Loader

@@ -36,11 +36,13 @@ class Stream(msgspec.Struct, frozen=True):
     delta_params: Mapping[str, str] = {}
 
     def request(self, partition: Partition, since: datetime | None) -> dict[str, str]:
-        """The parameters of a walk."""
+        """The parameters of a walk. A part of the connection is read whole even in a delta."""
         params = dict(self.params)
-        if partition.scope_id is not None:
+        if partition.scope == "device":
+            params["endpointName__contains"] = partition.scope_name or ""
+        elif partition.scope_id is not None:
             params[f"{partition.scope}Ids"] = str(partition.scope_id)
-        if since is not None and self.since_param is not None:
+        elif since is not None and self.since_param is not None:
             params[self.since_param] = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             params |= self.delta_params
         return params

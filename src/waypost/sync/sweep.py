@@ -148,7 +148,9 @@ async def _follow_moves(db: Connection, client: Client, run: Run) -> None:
 async def _still_visible(client: Client, sites: Sequence[Scope]) -> list[Scope]:
     """Of the sites seen before the walks, those that the token still sees."""
     listed: set[int] = set()
-    chain = pages.walk(client, streams.SITES.path, streams.SITES.params, wire.sites, row_id=streams.SITES.row_id)
+    chain = pages.walk(
+        client, streams.SITES.path, streams.SITES.params, wire.sites, row_id=streams.SITES.row_id
+    )
     async with contextlib.aclosing(chain):
         async for page in chain:
             listed |= {row.value.id for row in page.rows}

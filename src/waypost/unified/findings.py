@@ -320,7 +320,10 @@ def _sent(risk: Risk, fields: tuple[str, ...]) -> dict[str, Any] | None:
 
 def _mitigation(risk: Risk) -> dict[str, Any] | None:
     if (
-        (not risk.mitigationStatus or (risk.mitigationStatus == "Not mitigated" and risk.nvdBaseScore is not UNSET))
+        (
+            not risk.mitigationStatus
+            or (risk.mitigationStatus == "Not mitigated" and risk.nvdBaseScore is not UNSET)
+        )
         and not risk.mitigationStatusChangeTime
         and not risk.mitigationStatusChangedBy
         and not risk.mitigationStatusReason

@@ -84,6 +84,7 @@ CREATE TABLE device (
   registered_at  timestamptz,
   last_active_at timestamptz,
   updated_at     timestamptz,      -- the console's own
+  added_at       timestamptz NOT NULL DEFAULT now(),  -- when Waypost first saw it
   moved_at       timestamptz,      -- when Waypost last saw it change its site
   row_hash       bigint NOT NULL,  -- of everything but what moves by itself
   vendor         jsonb,            -- the agent as sent, secrets apart; null while only risks named it
@@ -187,8 +188,9 @@ CREATE TABLE sync_walk (
   connection_id bigint NOT NULL,
   run_id        uuid NOT NULL,
   walk          integer NOT NULL,
-  scope         text NOT NULL CHECK (scope IN ('connection', 'account', 'site')),
+  scope         text NOT NULL CHECK (scope IN ('connection', 'account', 'site', 'device')),
   scope_id      bigint,
+  scope_name    text,                -- of a device, which the console cannot look up by id
   -- pending -> complete | refused; a walk with a hole is complete but not whole
   state         text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'complete', 'refused')),
   whole         boolean NOT NULL DEFAULT true,

@@ -43,14 +43,26 @@ WITH incoming AS (
   UPDATE finding f SET site_id = m.site_id, changed_at = now()
   FROM described m
   WHERE f.connection_id = %(connection_id)s AND m.moved
-    AND f.finding_id BETWEEN (left(m.device_uuid::text, 13) || '-0000-0000-0000-000000000000')::uuid
-                         AND (left(m.device_uuid::text, 13) || '-ffff-ffff-ffff-ffffffffffff')::uuid
+    AND f.finding_id BETWEEN (left(m.device_uuid::text, 13) || '-0000-0000-000000000000')::uuid
+                         AND (left(m.device_uuid::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
     AND f.device_id = m.device_id AND f.site_id IS DISTINCT FROM m.site_id
 ), logged AS (
   INSERT INTO change (connection_id, run_id, kind, subject_id)
   SELECT %(connection_id)s, %(run_id)s, kind, device_uuid FROM described WHERE kind IS NOT NULL
 )
 SELECT coalesce(kind, 0), count(*) FROM described GROUP BY kind
+
+-- name: arrived
+-- Devices that changed their site, or came from where the token does not see, since risks were last read. What
+-- was found on them before is no change to the console, so that a delta does not bring it.
+SELECT d.device_id, d.name, d.site_id
+FROM device d CROSS JOIN (
+  SELECT max(started_at) AS at FROM sync_run
+  WHERE connection_id = %(connection_id)s AND stream = 'risks' AND state IN ('done', 'partial')
+) r
+WHERE d.connection_id = %(connection_id)s AND d.vendor IS NOT NULL AND NOT d.state = ANY (%(retired_states)s)
+  AND (d.moved_at >= r.at OR (d.added_at >= r.at AND d.registered_at < %(since)s))
+ORDER BY d.device_id
 
 -- name: unlisted
 -- Which of these endpoints are no known device.
@@ -87,8 +99,8 @@ WITH placed AS (
 UPDATE finding f SET site_id = p.site_id, changed_at = now()
 FROM placed p
 WHERE f.connection_id = %(connection_id)s AND f.device_id = p.device_id
-  AND f.finding_id BETWEEN (left(p.device_uuid::text, 13) || '-0000-0000-0000-000000000000')::uuid
-                       AND (left(p.device_uuid::text, 13) || '-ffff-ffff-ffff-ffffffffffff')::uuid
+  AND f.finding_id BETWEEN (left(p.device_uuid::text, 13) || '-0000-0000-000000000000')::uuid
+                       AND (left(p.device_uuid::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
 
 -- name: scanned
 -- What risk rows say of their endpoint, once a device; only what differs is written, and no older scan.

@@ -1,32 +1,44 @@
 -- name: findings
 -- Findings, the worst first. A filter that is null does not filter. The key of the order is unique over all
--- connections, since a finding's id is.
+-- connections, since a finding's id is. The page is cut before anything is looked up for it: joined first, the
+-- planner multiplies devices with software.
+WITH page AS MATERIALIZED (
+  SELECT f.* FROM finding f
+  WHERE (%(connection)s::text[] IS NULL
+         OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
+    AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
+      SELECT connection_id, site_id FROM site WHERE lower(name) = ANY (%(site)s)))
+    AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
+    AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
+      SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
+    AND (%(device)s::text[] IS NULL OR (f.connection_id, f.device_id) IN (
+      SELECT connection_id, device_id FROM device WHERE lower(name) = ANY (%(device)s)
+        OR device_uuid::text = ANY (%(device)s) OR device_id::text = ANY (%(device)s)))
+    AND (%(application)s::text IS NULL OR (f.connection_id, f.software_id) IN (
+      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), %(application)s) > 0))
+    AND (%(state)s::smallint[] IS NULL OR f.state = ANY (%(state)s))
+    AND (%(detected_since)s::timestamptz IS NULL OR f.detected_at >= %(detected_since)s)
+    AND (%(changed_since)s::timestamptz IS NULL OR f.changed_at >= %(changed_since)s)
+    AND (%(after_id)s::uuid IS NULL OR (-f.severity, -coalesce(f.score, -1), f.finding_id)
+         > (%(after_severity)s::integer, %(after_score)s::real, %(after_id)s::uuid))
+  ORDER BY -f.severity, -coalesce(f.score, -1), f.finding_id
+  LIMIT %(limit)s
+)
 SELECT f.finding_id AS id, c.name AS connection, s.name AS site, f.site_id::text AS site_id,
   d.device_uuid AS device_id, d.name AS device_name, w.name AS software_name, w.vendor AS software_vendor,
   w.version AS software_version, t.cve, f.state, f.severity, f.score, t.score_version, f.detected_at, f.resolved_at,
   CASE WHEN f.state = %(resolved)s THEN least(d.scanned_at, f.resolved_at) ELSE d.scanned_at END AS last_seen_at,
   f.changed_at, t.published_at, f.vendor_id::text AS vendor_id, f.mitigation, f.mark, f.extra
-FROM finding f
+FROM page f
 JOIN connection c ON c.connection_id = f.connection_id
-JOIN device d ON d.connection_id = f.connection_id AND d.device_id = f.device_id
-JOIN software w ON w.connection_id = f.connection_id AND w.software_id = f.software_id
-JOIN cve_facts t ON t.connection_id = f.connection_id AND t.facts_id = f.facts_id
+JOIN LATERAL (SELECT * FROM device d
+  WHERE d.connection_id = f.connection_id AND d.device_id = f.device_id OFFSET 0) d ON true
+JOIN LATERAL (SELECT * FROM software w
+  WHERE w.connection_id = f.connection_id AND w.software_id = f.software_id OFFSET 0) w ON true
+JOIN LATERAL (SELECT * FROM cve_facts t
+  WHERE t.connection_id = f.connection_id AND t.facts_id = f.facts_id OFFSET 0) t ON true
 LEFT JOIN site s ON s.connection_id = f.connection_id AND s.site_id = f.site_id
-WHERE (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
-  AND (%(site)s::text[] IS NULL OR lower(s.name) = ANY (%(site)s) OR f.site_id::text = ANY (%(site)s))
-  AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
-  AND (%(state)s::smallint[] IS NULL OR f.state = ANY (%(state)s))
-  AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
-    SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
-  AND (%(device)s::text[] IS NULL OR lower(d.name) = ANY (%(device)s) OR d.device_uuid::text = ANY (%(device)s)
-       OR d.device_id::text = ANY (%(device)s))
-  AND (%(application)s::text IS NULL OR strpos(lower(w.name), %(application)s) > 0)
-  AND (%(detected_since)s::timestamptz IS NULL OR f.detected_at >= %(detected_since)s)
-  AND (%(changed_since)s::timestamptz IS NULL OR f.changed_at >= %(changed_since)s)
-  AND (%(after_id)s::uuid IS NULL OR (-f.severity, -coalesce(f.score, -1), f.finding_id)
-       > (%(after_severity)s::integer, %(after_score)s::real, %(after_id)s::uuid))
 ORDER BY -f.severity, -coalesce(f.score, -1), f.finding_id
-LIMIT %(limit)s
 
 -- name: devices
 -- Devices by name.
@@ -49,24 +61,28 @@ LIMIT %(limit)s
 
 -- name: software
 -- Application versions with findings that are not resolved, by name: on how many devices, how bad.
+WITH chosen AS MATERIALIZED (
+  SELECT f.connection_id, f.device_id, f.software_id, f.severity FROM finding f
+  WHERE (%(connection)s::text[] IS NULL
+         OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
+    AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
+      SELECT connection_id, site_id FROM site WHERE lower(name) = ANY (%(site)s)))
+    AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
+    AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
+      SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
+    AND (%(device)s::text[] IS NULL OR (f.connection_id, f.device_id) IN (
+      SELECT connection_id, device_id FROM device WHERE lower(name) = ANY (%(device)s)
+        OR device_uuid::text = ANY (%(device)s) OR device_id::text = ANY (%(device)s)))
+    AND (%(application)s::text IS NULL OR (f.connection_id, f.software_id) IN (
+      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), %(application)s) > 0))
+    AND f.state <> %(resolved)s
+)
 SELECT w.name, w.vendor, w.version, count(DISTINCT (f.connection_id, f.device_id)) AS devices,
   count(*) AS findings, count(*) FILTER (WHERE f.severity = %(critical)s) AS critical,
   count(*) FILTER (WHERE f.severity = %(high)s) AS high, max(f.severity) AS severity
-FROM finding f
-JOIN connection c ON c.connection_id = f.connection_id
-JOIN device d ON d.connection_id = f.connection_id AND d.device_id = f.device_id
+FROM chosen f
 JOIN software w ON w.connection_id = f.connection_id AND w.software_id = f.software_id
-LEFT JOIN site s ON s.connection_id = f.connection_id AND s.site_id = f.site_id
-WHERE f.state <> %(resolved)s
-  AND (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
-  AND (%(site)s::text[] IS NULL OR lower(s.name) = ANY (%(site)s) OR f.site_id::text = ANY (%(site)s))
-  AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
-  AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
-    SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
-  AND (%(device)s::text[] IS NULL OR lower(d.name) = ANY (%(device)s) OR d.device_uuid::text = ANY (%(device)s)
-       OR d.device_id::text = ANY (%(device)s))
-  AND (%(application)s::text IS NULL OR strpos(lower(w.name), %(application)s) > 0)
-  AND (%(after_name)s::text IS NULL
+WHERE (%(after_name)s::text IS NULL
        OR (w.name, w.vendor, w.version) > (%(after_name)s::text, %(after_vendor)s::text, %(after_version)s::text))
 GROUP BY w.name, w.vendor, w.version
 ORDER BY w.name, w.vendor, w.version

@@ -65,12 +65,12 @@ WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fe
 
 -- name: add_walk
 -- A walk of a run's plan.
-INSERT INTO sync_walk (connection_id, run_id, walk, scope, scope_id)
-VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(scope)s, %(scope_id)s)
+INSERT INTO sync_walk (connection_id, run_id, walk, scope, scope_id, scope_name)
+VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(scope)s, %(scope_id)s, %(scope_name)s)
 
 -- name: walks
 -- A run's plan and how far each walk is.
-SELECT walk, scope, scope_id, state, whole, cursor, batches FROM sync_walk
+SELECT walk, scope, scope_id, scope_name, state, whole, cursor, batches FROM sync_walk
 WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s ORDER BY walk
 
 -- name: advance
