@@ -209,6 +209,12 @@ def agents(body: bytes) -> Decoded[Sent[Agent]]:
     return _page(body, _sent(Agent), ("agents",))
 
 
+def total(body: bytes) -> int | None:
+    """How many rows the console counts, of an answer to `countOnly`; what else it holds does not matter."""
+    pagination = _any_page.decode(body).pagination
+    return pagination.totalItems if pagination else None
+
+
 def vendor_id(raw: bytes) -> int | None:
     """The id of a row that cannot be read otherwise, so that it still counts as seen; None if it has none."""
     try:

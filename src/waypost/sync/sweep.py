@@ -18,7 +18,7 @@ from waypost.sync import devices, findings, runs, streams
 from waypost.sync.plan import WHOLE, Scope
 from waypost.sync.runs import Run
 from waypost.sync.walks import Walk
-from waypost.unified.words import ChangeKind, DeviceState, FindingState
+from waypost.unified.words import RETIRED, ChangeKind, DeviceState, FindingState
 
 _BATCH: Final = 10_000
 _BELIEVABLE: Final = 0.5
@@ -67,6 +67,7 @@ async def agents(
         "visible": [site.site_id for site in throughout],
         "gone": DeviceState.GONE.value,
         "retired": ChangeKind.DEVICE_RETIRED.value,
+        "retired_states": [state.value for state in RETIRED],
     }
     async with db.transaction():
         cursor = await db.execute(queries.devices.sweep, facts)
@@ -179,8 +180,7 @@ async def _believable(
     ((seen,),) = await cursor.fetchall()
     params = streams.RISKS.request(walk.partition, None) | {"countOnly": "true"}
     del params["skipCount"]
-    answer = await client.get(streams.RISKS.path, params, check=wire.risks)
-    total = answer.content.total
+    total = (await client.get(streams.RISKS.path, params, check=wire.total)).content
     if total is not None and total <= seen:
         return True
     run.warn(

@@ -111,16 +111,21 @@ WHERE d.connection_id = %(connection_id)s AND d.device_id = r.device_id
   AND (d.scanned_at IS NULL OR r.scanned_at >= d.scanned_at)
 
 -- name: sweep
--- Devices that a complete walk no longer listed, of sites that could be seen before and after it (rule 1).
-WITH gone AS (
-  UPDATE device d SET state = %(gone)s, changed_at = now()
+-- Devices that a complete walk no longer listed, of sites that could be seen before and after it (rule 1). One
+-- that was retired already is no news.
+WITH unseen AS (
+  SELECT d.device_id, d.device_uuid, NOT d.state = ANY (%(retired_states)s) AS news FROM device d
   WHERE d.connection_id = %(connection_id)s AND d.vendor IS NOT NULL AND d.state <> %(gone)s
-    AND d.site_id = ANY (%(visible)s)
-    AND d.device_id NOT IN (SELECT unnest(vendor_ids) FROM sync_seen
-                            WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s)
-  RETURNING d.device_uuid
+    AND d.site_id = ANY (%(visible)s) AND NOT EXISTS (
+      SELECT FROM (
+        SELECT unnest(vendor_ids) AS vendor_id FROM sync_seen
+        WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
+      ) s WHERE s.vendor_id = d.device_id)
+), gone AS (
+  UPDATE device d SET state = %(gone)s, changed_at = now()
+  FROM unseen u WHERE d.connection_id = %(connection_id)s AND d.device_id = u.device_id
 ), logged AS (
   INSERT INTO change (connection_id, run_id, kind, subject_id)
-  SELECT %(connection_id)s, %(run_id)s, %(retired)s, device_uuid FROM gone
+  SELECT %(connection_id)s, %(run_id)s, %(retired)s, device_uuid FROM unseen WHERE news
 )
-SELECT count(*) FROM gone
+SELECT count(*) FILTER (WHERE news) FROM unseen
