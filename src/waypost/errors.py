@@ -10,7 +10,8 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     │   ├── FilterError            a filter, cursor or limit that cannot be understood
     │   ├── SettingsError          a setting that cannot be used
     │   ├── NoSuchConnectionError
-    │   └── ConnectionExistsError
+    │   ├── ConnectionExistsError
+    │   └── NarrowerScopeError     a new token that sees less than the one it replaces
     ├── ConsoleError               a console did not give what was asked
     │   ├── UnreachableError       no answer: DNS, TLS, refused, timed out
     │   ├── NotAConsoleError       an answer, but not from a SentinelOne console
@@ -133,6 +134,14 @@ class ConnectionExistsError(UsageError):
     remedy = "Choose another name, or remove the first with `waypost connection remove`."
 
 
+class NarrowerScopeError(UsageError):
+    """The new token sees less than the one that it would replace."""
+
+    code = "connection.narrower_scope"
+    owner = Owner.CUSTOMER
+    remedy = "Use a token of the same accounts or sites, or add --narrower if it is meant to see less."
+
+
 class ConsoleError(WaypostError):
     """A console did not give what was asked of it.
 
@@ -211,7 +220,10 @@ class TokenRefusedError(ConsoleError):
     code = "console.token_refused"
     owner = Owner.CUSTOMER
     reaction = Reaction.NEEDS_ATTENTION
-    remedy = "Generate a new API token for the service user (Settings > Users > Service Users) and give it to Waypost."
+    remedy = (
+        "Generate a new API token for the service user (Settings > Users > Service Users) and use that one; "
+        "for a stored connection: `waypost connection rotate NAME`."
+    )
 
 
 class ForbiddenRoleError(ConsoleError):

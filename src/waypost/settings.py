@@ -71,7 +71,7 @@ def _from_file(env: Mapping[str, str], home: Path) -> dict[str, str]:
     path = Path(named).expanduser() if named else home / "waypost.toml"
     try:
         content = tomllib.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the folder itself is judged by who uses it
         if named:
             raise errors.SettingsError(f"The settings file {path} does not exist.") from None
         return {}

@@ -1,4 +1,4 @@
-"""`waypost connection`: add, list, show, remove."""
+"""`waypost connection`: add, list, show, rotate, remove."""
 
 import os
 import sys
@@ -104,6 +104,33 @@ async def _show(name: str, *, as_json: bool) -> None:
         *counts.items(),
     ]
     output.table(["", ""], facts)
+
+
+@app.command
+def rotate(name: str, *, narrower: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Give a connection a new token, because the old one expires, was revoked, or sees too much.
+
+    The token is read from standard input, or from WAYPOST_TOKEN, and tested before it is stored. The old one
+    is kept, sealed, until a pull has succeeded with the new one. What was pulled stays.
+
+    Parameters
+    ----------
+    narrower
+        The new token may see less than the old one. What it no longer sees stays as it was.
+    """
+    means.run(_rotate(name, read_token(), narrower=narrower))
+
+
+async def _rotate(name: str, token: str, *, narrower: bool) -> None:
+    async with means.session() as session:
+        (connection,) = await registry.get(session.db, [name])
+        able = session.means()
+        await registry.rotate(
+            session.db, able.vault, connection, token=token, allowed=able.allowed, narrower=narrower
+        )
+        (connection,) = await registry.get(session.db, [name])
+    output.out.print(f"{output.cell(name)} has a new token. {_who(connection)}")
+    output.out.print("Next: waypost sync " + (f'"{name}"' if " " in name else name))
 
 
 @app.command

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """One command, to its exit code."""
     try:
+        _check_text(arguments)
         code = app(arguments, exit_on_error=False, result_action="return_value", error_console=output.err)
     except cyclopts.CycloptsError:  # the error has been printed, with the nearest right word
         return WRONG_USE
@@ -59,6 +60,13 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, BrokenPipeError):
         return FAILED
     return code if isinstance(code, int) else DONE
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError:  # a terminal of another encoding than the program's
+        raise errors.UsageError("An argument is no text.", remedy="Write it in UTF-8.") from None
 
 
 def exit_code(error: errors.WaypostError) -> int:

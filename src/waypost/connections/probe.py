@@ -51,6 +51,18 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: tuple[str, ...] = ()
 
 
+_WIDTH: Final = {"site": 1, "account": 2, "tenant": 3}
+
+
+def narrower(new: Identity, old: Identity) -> bool:
+    """Whether the new one sees less, as far as the console tells: a narrower kind of scope, or fewer of them."""
+    if new.scope not in _WIDTH or old.scope not in _WIDTH:
+        return False
+    if new.scope != old.scope:
+        return _WIDTH[new.scope] < _WIDTH[old.scope]
+    return new.scope != "tenant" and not {s["id"] for s in old.scopes} <= {s["id"] for s in new.scopes}
+
+
 class _System(msgspec.Struct):
     release: str | None = None
     version: str | None = None

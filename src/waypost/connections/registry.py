@@ -78,19 +78,47 @@ async def add(
         if stored is None:
             raise errors.ConnectionExistsError(f"A connection {name!r} was added meanwhile.")
         connection_id, connection_uuid = stored
-        credential_id = uuid.uuid4()
-        sealed = vault.seal(token.strip(), _row(connection_uuid, credential_id))
-        await db.execute(
-            queries.connections.insert_credential,
-            {
-                "connection_id": connection_id,
-                "credential_id": credential_id,
-                "sealed_key": sealed.key,
-                "sealed_token": sealed.token,
-                "expires_at": identity.expires_at,
-            },
-        )
+        await _store_token(db, vault, connection_id, connection_uuid, token, identity)
     return (await find(db, [name]))[0], identity
+
+
+async def rotate(
+    db: DatabaseConnection,
+    vault: Vault,
+    connection: Connection,
+    *,
+    token: str,
+    allowed: Allowed,
+    narrower: bool = False,
+) -> Identity:
+    """Give a connection a new token, once it is tested; pulls under way go on with the one they have.
+
+    The old token is kept, sealed, until a pull has succeeded with the new one: see `proved`. With `narrower` the
+    new token may see less than the old one.
+
+    Raises:
+        TokenShapeError: The token cannot travel in a header.
+        NarrowerScopeError: The token sees less, and may not.
+        ConsoleError: The console did not accept the token.
+    """
+    opened = client(connection.base_url, token, allowed)
+    async with opened:
+        identity = await probe.identify(opened)
+    before = msgspec.convert(connection.identity, Identity, strict=False)
+    if not narrower and probe.narrower(identity, before):
+        raise errors.NarrowerScopeError(
+            f"The new token sees one {identity.scope} where the old one sees more ({before.scope}); it was not stored."
+        )
+    async with db.transaction():
+        await _store_token(db, vault, connection.connection_id, connection.connection_uuid, token, identity)
+        facts = {"connection_id": connection.connection_id, "identity": _json(identity)}
+        await db.execute(queries.connections.rotate, facts)
+    return identity
+
+
+async def proved(db: DatabaseConnection, connection: Connection, began: datetime) -> None:
+    """Destroy the tokens before the one that a pull, begun at this time by the database's clock, succeeded with."""
+    await db.execute(queries.connections.proved, {"connection_id": connection.connection_id, "began": began})
 
 
 async def find(db: DatabaseConnection, names: Sequence[str] = ()) -> list[Connection]:
@@ -159,6 +187,28 @@ async def remove(db: DatabaseConnection, connection: Connection) -> None:
         for _, statement in queries.purge:
             await db.execute(statement, facts)
         await db.execute(queries.connections.delete, facts)
+
+
+async def _store_token(
+    db: DatabaseConnection,
+    vault: Vault,
+    connection_id: int,
+    connection_uuid: uuid.UUID,
+    token: str,
+    identity: Identity,
+) -> None:
+    credential_id = uuid.uuid4()
+    sealed = vault.seal(token.strip(), _row(connection_uuid, credential_id))
+    await db.execute(
+        queries.connections.insert_credential,
+        {
+            "connection_id": connection_id,
+            "credential_id": credential_id,
+            "sealed_key": sealed.key,
+            "sealed_token": sealed.token,
+            "expires_at": identity.expires_at,
+        },
+    )
 
 
 def _check_name(name: str) -> None:

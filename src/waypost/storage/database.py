@@ -70,8 +70,12 @@ async def _connect(url: str) -> Connection:
         parameters["application_name"] = "waypost"
         # A prepared plan would be the first batch's, or the one for no filter at all.
         connection = await AsyncConnection.connect(**parameters, autocommit=True, prepare_threshold=None)
-        await connection.execute("SET search_path TO waypost")
-        await connection.execute("SET timezone TO 'UTC'")
+        try:
+            await connection.execute("SET search_path TO waypost")
+            await connection.execute("SET timezone TO 'UTC'")
+        except BaseException:  # cancelled, for one: nobody else would close it
+            await connection.close()
+            raise
     except (psycopg.OperationalError, psycopg.ProgrammingError) as problem:
         reason = " ".join(str(problem).split())
         raise errors.DatabaseUnreachableError(

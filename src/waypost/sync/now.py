@@ -43,6 +43,8 @@ async def pull(
         WaypostError: Whatever else stopped the pull.
     """
     async with means.database.connect() as db, means.database.connect() as reader:
+        cursor = await db.execute("SELECT now()")
+        ((began,),) = await cursor.fetchall()
         client = await registry.reach(db, means.vault, connection, means.allowed, means.limiter)
         async with runs.claim(db, connection.connection_id, connection.name) as claim, client:
             puller = Puller(db, reader, client, claim, connection.name, listen)
@@ -52,4 +54,5 @@ async def pull(
                 await registry.set_state(db, connection, "needs_attention")
                 raise
             await registry.set_state(db, connection, "active")
+            await registry.proved(db, connection, began)
         return result

@@ -229,11 +229,11 @@ class Puller:
                     refusal = refusal or load.refusal_of(batch)
                     prepared = await loader.prepare(self._reader, batch.pages)
                     if storing is not None:
-                        await storing
+                        await _finished(storing)
                     storing = asyncio.create_task(self._store(run, walks, batch, prepared))
             finally:  # whatever happened, what was begun is finished
                 if storing is not None:
-                    await storing
+                    await _finished(storing)
         return refusal
 
     async def _store(self, run: Run, walks: Sequence[Walk], batch: Batch, prepared: Prepared) -> None:
@@ -260,6 +260,18 @@ class Puller:
             await sweep.risks(self._db, self._client, run, walks, sites)
         else:
             await sweep.tree(self._db, run, walks, sites)
+
+
+async def _finished(task: asyncio.Task[None]) -> None:
+    """Wait for a task to its end, and give in to a cancellation only then.
+
+    Cut off in the midst of a batch, the database session may be of no more use.
+    """
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _to_go_on_with(unfinished: Sequence[Unfinished], *, full: bool) -> dict[str, Unfinished]:

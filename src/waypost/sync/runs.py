@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+import psycopg
 from psycopg.types.json import Jsonb
 
 from waypost import errors
@@ -147,7 +148,8 @@ async def claim(db: Connection, connection_id: int, name: str) -> AsyncIterator[
         yield Claim(db, connection_id, connection_uuid, fence)
     finally:
         if locked and not db.closed:
-            await db.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_SPACE, connection_id))
+            with contextlib.suppress(psycopg.Error):  # then the lock ends with the session
+                await db.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_SPACE, connection_id))
 
 
 async def renew(db: Connection, run: Run) -> None:

@@ -19,7 +19,7 @@ from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified.words import DeviceState, FindingState, Severity, word
 
-MOST: Final = 10_000
+MOST: Final = 100_000
 """Rows of one page at the command line."""
 
 _CHECKSUM_BYTES: Final = 6
@@ -223,11 +223,11 @@ def _software(row: Row) -> SoftwareItem:
 def _common(filters: Filters) -> Row:
     return {
         "connection": list(filters.connection) or None,
-        "site": [site.lower() for site in filters.site] or None,
+        "site": list(filters.site) or None,
         "severity": _members(filters.severity, Severity, "severity"),
         "cve": [cve.upper() for cve in filters.cve] or None,
-        "device": [device.lower() for device in filters.device] or None,
-        "application": filters.application.lower() or None,
+        "device": list(filters.device) or None,
+        "application": filters.application or None,
         "changed_since": _time(filters.changed_since, "changed-since"),
         "resolved": FindingState.RESOLVED.value,
     }

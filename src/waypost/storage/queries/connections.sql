@@ -29,6 +29,17 @@ FROM credential k JOIN connection c USING (connection_id)
 WHERE k.connection_id = %(connection_id)s
 ORDER BY k.created_at DESC LIMIT 1
 
+-- name: rotate
+-- What the console says of the new token's owner; a connection that waited for a token no longer does.
+UPDATE connection SET identity = %(identity)s, changed_at = now(),
+  state = CASE WHEN state = 'needs_attention' THEN 'active' ELSE state END
+WHERE connection_id = %(connection_id)s
+
+-- name: proved
+-- A pull that began at this time has succeeded with the token that was the newest then: those before it go.
+DELETE FROM credential WHERE connection_id = %(connection_id)s AND created_at < (
+  SELECT max(created_at) FROM credential WHERE connection_id = %(connection_id)s AND created_at <= %(began)s)
+
 -- name: set_state
 -- A connection's state, only where it differs.
 UPDATE connection SET state = %(state)s, changed_at = now()

@@ -1,3 +1,5 @@
+-- Names are compared in lower case by the database on both sides: what it takes for a letter is its own matter.
+
 -- name: findings
 -- Findings, the worst first. A filter that is null does not filter. The key of the order is unique over all
 -- connections, since a finding's id is. The page is cut before anything is looked up for it: joined first, the
@@ -7,15 +9,15 @@ WITH page AS MATERIALIZED (
   WHERE (%(connection)s::text[] IS NULL
          OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
     AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
-      SELECT connection_id, site_id FROM site WHERE lower(name) = ANY (%(site)s)))
+      SELECT connection_id, site_id FROM site WHERE lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
     AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
     AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
       SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
     AND (%(device)s::text[] IS NULL OR (f.connection_id, f.device_id) IN (
-      SELECT connection_id, device_id FROM device WHERE lower(name) = ANY (%(device)s)
-        OR device_uuid::text = ANY (%(device)s) OR device_id::text = ANY (%(device)s)))
+      SELECT connection_id, device_id FROM device WHERE lower(name) IN (SELECT lower(unnest(%(device)s::text[])))
+        OR device_uuid::text IN (SELECT lower(unnest(%(device)s::text[]))) OR device_id::text = ANY (%(device)s)))
     AND (%(application)s::text IS NULL OR (f.connection_id, f.software_id) IN (
-      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), %(application)s) > 0))
+      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), lower(%(application)s)) > 0))
     AND (%(state)s::smallint[] IS NULL OR f.state = ANY (%(state)s))
     AND (%(detected_since)s::timestamptz IS NULL OR f.detected_at >= %(detected_since)s)
     AND (%(changed_since)s::timestamptz IS NULL OR f.changed_at >= %(changed_since)s)
@@ -49,9 +51,11 @@ FROM device d
 JOIN connection c ON c.connection_id = d.connection_id
 LEFT JOIN site s ON s.connection_id = d.connection_id AND s.site_id = d.site_id
 WHERE (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
-  AND (%(site)s::text[] IS NULL OR lower(s.name) = ANY (%(site)s) OR d.site_id::text = ANY (%(site)s))
+  AND (%(site)s::text[] IS NULL OR lower(s.name) IN (SELECT lower(unnest(%(site)s::text[])))
+       OR d.site_id::text = ANY (%(site)s))
   AND (%(state)s::smallint[] IS NULL OR d.state = ANY (%(state)s))
-  AND (%(device)s::text[] IS NULL OR lower(d.name) = ANY (%(device)s) OR d.device_uuid::text = ANY (%(device)s)
+  AND (%(device)s::text[] IS NULL OR lower(d.name) IN (SELECT lower(unnest(%(device)s::text[])))
+       OR d.device_uuid::text IN (SELECT lower(unnest(%(device)s::text[])))
        OR d.device_id::text = ANY (%(device)s))
   AND (%(changed_since)s::timestamptz IS NULL OR d.changed_at >= %(changed_since)s)
   AND (%(after_id)s::uuid IS NULL
@@ -66,15 +70,15 @@ WITH chosen AS MATERIALIZED (
   WHERE (%(connection)s::text[] IS NULL
          OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
     AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
-      SELECT connection_id, site_id FROM site WHERE lower(name) = ANY (%(site)s)))
+      SELECT connection_id, site_id FROM site WHERE lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
     AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
     AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
       SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
     AND (%(device)s::text[] IS NULL OR (f.connection_id, f.device_id) IN (
-      SELECT connection_id, device_id FROM device WHERE lower(name) = ANY (%(device)s)
-        OR device_uuid::text = ANY (%(device)s) OR device_id::text = ANY (%(device)s)))
+      SELECT connection_id, device_id FROM device WHERE lower(name) IN (SELECT lower(unnest(%(device)s::text[])))
+        OR device_uuid::text IN (SELECT lower(unnest(%(device)s::text[]))) OR device_id::text = ANY (%(device)s)))
     AND (%(application)s::text IS NULL OR (f.connection_id, f.software_id) IN (
-      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), %(application)s) > 0))
+      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), lower(%(application)s)) > 0))
     AND f.state <> %(resolved)s
 )
 SELECT w.name, w.vendor, w.version, count(DISTINCT (f.connection_id, f.device_id)) AS devices,
