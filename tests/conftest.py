@@ -5,25 +5,27 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+import structlog
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that tests can import `support`
 
-from support import hub as hubs  # noqa: E402  # the path first
-from support import server, simulator  # noqa: E402
-from support.hub import Hub  # noqa: E402
-from support.server import Server  # noqa: E402
-from support.simulator import Simulator  # noqa: E402
-
-from waypost.sentinelone import pages  # noqa: E402
+from support import hub as hubs  # the path first
+from support import server, simulator
+from support.hub import Hub
+from support.server import Server
+from support.simulator import Simulator
+from waypost import telemetry
+from waypost.sentinelone import pages
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """A PostgreSQL server: the embedded one, or that of WAYPOST_TEST_DATABASE_URL."""
     url = os.environ.get("WAYPOST_TEST_DATABASE_URL", "")
-    with server.running(tmp_path_factory.mktemp("postgres-home"), url) as running:
+    with TemporaryDirectory(prefix="waypost-tests-") as home, server.running(Path(home), url) as running:
         yield running
 
 
@@ -37,8 +39,10 @@ def database_url(postgres: Server) -> Iterator[str]:
 @pytest.fixture
 async def hub(database_url: str) -> AsyncIterator[Hub]:
     """Waypost on a database of the test's own."""
+    telemetry.configure("warning")
     async with hubs.opened(database_url) as opened:
         yield opened
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ a part that differs from the code, or a setting that is documented nowhere, is a
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -83,14 +83,12 @@ def pulled() -> str:
         [
             code(stream.name),
             code(stream.path),
-            code(stream.since_param) or "each pull is whole",
-            "<br>".join(
-                code(f"{name}={value}") for name, value in {**stream.params, **stream.delta_params}.items()
-            ),
+            _parameters(stream.params),
+            _parameters({stream.since_param: "…", **stream.delta_params}) if stream.since_param else "",
         ]
         for stream in streams.IN_ORDER
     ]
-    return table(["stream", "path below `/web/api/v2.1`", "a delta's filter", "asked for besides"], rows)
+    return table(["stream", "path below `/web/api/v2.1`", "asks for", "a delta adds"], rows)
 
 
 def rates() -> str:
@@ -130,11 +128,9 @@ def error_table() -> str:
 
 
 def commands() -> str:
-    text = program.app.generate_docs(heading_level=1)
-    _, _, text = text.partition("## waypost demo")
-    text = re.sub(r"^##", "#", "## waypost demo" + text, flags=re.MULTILINE)
-    text = re.sub(r"^\* `NAMES`", "* `NAME…`", text, flags=re.MULTILINE)
-    return re.sub(r"^#(#*) ", r"##\1 ", text, flags=re.MULTILINE).strip() + "\n"
+    _, first, text = program.app.generate_docs().partition("## waypost demo\n")
+    text = re.sub(r' \*\[default: (?:False|"")\]\*', "", first + text)
+    return text.strip() + "\n"
 
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
@@ -191,6 +187,10 @@ def _errors(kind: type[errors.WaypostError]) -> Iterator[type[errors.WaypostErro
 
 def _sentence(kind: type[errors.WaypostError]) -> str:
     return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
+def _parameters(parameters: Mapping[str, str]) -> str:
+    return "<br>".join(code(f"{name}={value}") for name, value in parameters.items())
 
 
 def _span(time: timedelta) -> str:

@@ -67,11 +67,10 @@ class Hub:
 
 
 @asynccontextmanager
-async def opened(url: str, limiter: Limiter | None = None) -> AsyncIterator[Hub]:
-    """A hub on this database. Without a limiter pulls are as quick as they can be."""
+async def opened(url: str, *, limited: bool = False) -> AsyncIterator[Hub]:
+    """A hub on this database. Its pulls keep to the published limits only if asked to."""
     database = Database(url=url, embedded=False)
-    means = now.Means(
-        database, Vault(MASTER_KEY), Allowed.parse("127.0.0.1"), limiter or Limiter.unlimited()
-    )
+    limiter = None if limited else Limiter.unlimited()
+    means = now.Means(database, Vault(MASTER_KEY), Allowed.parse("127.0.0.1"), limiter)
     async with database.connect() as db:
         yield Hub(means, db)

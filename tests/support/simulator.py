@@ -40,7 +40,9 @@ class Simulator:
     def of_scope(self, scope: str, place: int = 0) -> str:
         """One of the valid tokens that hold a single account or site; the first by default."""
         found = [
-            token["token"] for token in self.tokens() if token["scope"] == scope and len(token["scopeIds"]) == 1
+            token["token"]
+            for token in self.tokens()
+            if token["scope"] == scope and len(token["scopeIds"]) == 1
         ]
         return found[place % len(found)]
 
@@ -76,7 +78,7 @@ class Simulator:
 @contextmanager
 def running(arguments: Sequence[str]) -> Iterator[Simulator]:
     """Start a console with these arguments and end it afterwards."""
-    command = [sys.executable, "-m", "sentinelone_simulator", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "sentinelone_simulator", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

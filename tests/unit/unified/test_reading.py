@@ -1,0 +1,311 @@
+"""Lists: every filter, and pages that divide a list without losing or repeating a row."""
+
+import base64
+import itertools
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import hub as hubs
+from support.hub import Hub
+from support.server import Server
+
+from waypost import errors
+from waypost.unified import reading
+from waypost.unified.reading import Filters, Item, ListPage
+from waypost.unified.words import DeviceState, FindingState, Severity, word
+
+List = Callable[..., Awaitable[ListPage]]
+LISTS: dict[str, List] = {"findings": reading.findings, "devices": reading.devices, "software": reading.software}
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SITES = {1: "Main", 2: "ÄRZTE Łódź", 3: "main"}
+SOFTWARE = [("7-Zip", "Igor Pavlov", "19.00"), ("7-Zip", "Igor Pavlov", "24.09"), ("Éditeur 100%", "A & B", ""), ("xz", "", "5.6")]
+CVES = ["CVE-2024-3094", "cve-2024-0001", "CVE-2021-44228"]
+
+
+def number(place: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, str(place)))
+
+
+@pytest.fixture(scope="module")
+def estate_url(postgres: Server) -> Iterator[str]:
+    """A database that is filled once and only read."""
+    with postgres.fresh() as url:
+        with psycopg.connect(url, options="-c search_path=waypost") as db:
+            fill(db)
+        yield url
+
+
+@pytest.fixture
+async def estate(estate_url: str) -> AsyncIterator[Hub]:
+    async with hubs.opened(estate_url) as opened:
+        yield opened
+
+
+def fill(db: psycopg.Connection[Any]) -> None:
+    """Two connections; the first with four devices and 72 findings of every severity and state, the other with one."""
+    for name in ("one", "other"):
+        db.execute("INSERT INTO connection (name, base_url) VALUES (%s, 'https://x')", [name])
+    for connection, site in itertools.product((1, 2), SITES):
+        db.execute(
+            "INSERT INTO site (connection_id, site_id, name, vendor) VALUES (%s, %s, %s, '{}')",
+            [connection, site, SITES[site]],
+        )
+    for connection, place in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1)]:
+        db.execute(
+            "INSERT INTO device (connection_id, device_id, device_uuid, state, site_id, name, row_hash, scanned_at,"
+            " changed_at) VALUES (%s, %s, %s, %s, %s, %s, 0, %s, %s)",
+            [connection, place, number(1000 * connection + place), place, place if place < 4 else None,
+             ["PC-1", "pc-2", "ÉCRAN", None][place - 1], START + timedelta(days=40), START + timedelta(days=place)],
+        )  # fmt: skip
+    for connection in (1, 2):
+        for place, software in enumerate(SOFTWARE):
+            db.execute(
+                "INSERT INTO software (connection_id, software_id, name, vendor, version) VALUES (%s, %s, %s, %s, %s)",
+                [connection, place, *software],
+            )
+        for place, cve in enumerate(CVES):
+            db.execute(
+                "INSERT INTO cve_facts (connection_id, facts_id, cve, severity, sent) VALUES (%s, %s, %s, 1, '{}')",
+                [connection, place, cve],
+            )
+    for place in range(73):
+        connection = 1 if place else 2
+        device = place % 4 + 1
+        db.execute(
+            "INSERT INTO finding (connection_id, finding_id, device_id, site_id, software_id, facts_id, vendor_id,"
+            " row_hash, detected_at, resolved_at, changed_at, score, state, severity)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, 0, %s, %s, %s, %s, %s, %s)",
+            [connection, number(place), device, device if device < 4 else None, place % len(SOFTWARE),
+             place % len(CVES), place, START + timedelta(days=place) if place % 5 else None,
+             START + timedelta(days=30) if place % 6 + 1 == FindingState.RESOLVED else None,
+             START + timedelta(days=place), [None, 7.8, 9.1, 0.0][place % 4], place % 6 + 1, place // 2 % 6],
+        )  # fmt: skip
+
+
+async def everything(list_: List, hub: Hub, filters: Filters = Filters(), limit: int = 1000) -> list[Item]:
+    items: list[Item] = []
+    cursor = ""
+    while True:
+        page = await list_(hub.db, filters, limit=limit, cursor=cursor)
+        assert len(page.items) <= limit
+        items += page.items
+        if page.next_cursor is None:
+            return items
+        assert len(page.items) == limit
+        cursor = page.next_cursor
+
+
+@pytest.mark.parametrize("name", LISTS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(limit=st.integers(1, 80), severity=st.sets(st.sampled_from(["critical", "high", "unknown"])))
+async def test_pages_divide_the_list(estate: Hub, name: str, limit: int, severity: set[str]) -> None:
+    """Whatever the size of its pages, a list has the same rows in the same order, each once."""
+    filters = Filters(severity=tuple(severity) if name != "devices" else ())
+    whole = await everything(LISTS[name], estate, filters)
+    assert await everything(LISTS[name], estate, filters, limit) == whole
+
+
+async def test_findings_come_worst_first(estate: Hub) -> None:
+    """Severity decides, then the score; findings without a score come last among their equals."""
+    found = await everything(reading.findings, estate)
+    assert len({item.id for item in found}) == len(found) == 73
+    ranks = [(-Severity[item.severity.upper()], -1.0 if item.score is None else item.score) for item in found]
+    assert ranks == sorted(ranks, key=lambda rank: (rank[0], -rank[1]))
+
+
+async def test_a_finding(estate: Hub) -> None:
+    """A finding names its device, software, site and state in words, and when it was last seen."""
+    (item,) = (await reading.findings(estate.db, Filters(connection=("other",)))).items
+    assert (item.connection, item.site, item.site_id) == ("other", "Main", "1")
+    assert (item.device.id, item.device.name) == (number(2001), "PC-1")
+    assert (item.software.name, item.software.vendor, item.software.version) == SOFTWARE[0]
+    assert (item.cve, item.state, item.severity, item.score) == ("CVE-2024-3094", "open", "unknown", None)
+    assert (item.vendor_id, item.detected_at, item.resolved_at) == ("0", None, None)
+    assert item.last_seen_at == START + timedelta(days=40)
+
+
+async def test_a_resolved_finding_was_last_seen_before_it_was_resolved(estate: Hub) -> None:
+    """A later scan of the device has not seen what had been resolved."""
+    for item in await everything(reading.findings, estate, Filters(state=("resolved",))):
+        assert item.last_seen_at == item.resolved_at == START + timedelta(days=30)
+
+
+FINDING_FILTERS: dict[str, tuple[Filters, Callable[[Any], bool]]] = {
+    "connection": (Filters(connection=("other",)), lambda item: item.connection == "other"),
+    "connections": (Filters(connection=("other", "one")), lambda _: True),
+    "no such connection": (Filters(connection=("nowhere",)), lambda _: False),
+    "site in any case": (Filters(site=("MAIN",)), lambda item: item.site in ("Main", "main")),
+    "site beyond ASCII": (Filters(site=("ÄRZTE Łódź",)), lambda item: item.site == "ÄRZTE Łódź"),
+    "site by id": (Filters(site=("3",)), lambda item: item.site_id == "3"),
+    "sites": (Filters(site=("3", "ÄRZTE Łódź")), lambda item: item.site_id in ("2", "3")),
+    "device in any case": (Filters(device=("pc-1", "PC-2")), lambda item: item.device.name in ("PC-1", "pc-2")),
+    "device beyond ASCII": (Filters(device=("ÉCRAN",)), lambda item: item.device.name == "ÉCRAN"),
+    "device by id": (Filters(device=(number(1002).upper(),)), lambda item: item.device.id == number(1002)),
+    "device by agent id": (Filters(device=("1",)), lambda item: item.device.id in (number(1001), number(2001))),
+    "cve in any case": (Filters(cve=("cve-2024-3094", "CVE-2024-0001")), lambda item: item.cve != CVES[2]),
+    "part of a name": (Filters(application="zip"), lambda item: item.software.name == "7-Zip"),
+    "beyond ASCII": (Filters(application="Éd"), lambda item: item.software.name == "Éditeur 100%"),
+    "per cent is no wildcard": (Filters(application="0%"), lambda item: item.software.name == "Éditeur 100%"),
+    "underscore is no wildcard": (Filters(application="_"), lambda _: False),
+    "detected since": (
+        Filters(detected_since="2026-02-01"),
+        lambda item: item.detected_at is not None and item.detected_at >= datetime(2026, 2, 1, tzinfo=UTC),
+    ),
+    "detected since, with an offset": (
+        Filters(detected_since="2026-02-01T02:00:00+02:00"),
+        lambda item: item.detected_at is not None and item.detected_at >= datetime(2026, 2, 1, tzinfo=UTC),
+    ),
+    "changed since": (
+        Filters(changed_since="2026-02-01T00:00:00Z"),
+        lambda item: item.changed_at >= datetime(2026, 2, 1, tzinfo=UTC),
+    ),
+    "all at once": (
+        Filters(("one",), ("main",), ("critical", "high"), ("open", "on_hold"), ("CVE-2024-3094",), ("PC-1",), "7"),
+        lambda item: item.connection == "one" and item.site in ("Main", "main") and item.severity in ("critical", "high")
+        and item.state in ("open", "on_hold") and item.cve == CVES[0] and item.device.name == "PC-1"
+        and "7" in item.software.name,
+    ),
+}  # fmt: skip
+FINDING_FILTERS |= {
+    f"severity {word(one)}": (Filters(severity=(word(one).upper(),)), lambda item, one=one: item.severity == word(one))
+    for one in Severity
+}
+FINDING_FILTERS |= {
+    f"state {word(one)}": (Filters(state=(word(one),)), lambda item, one=one: item.state == word(one))
+    for one in FindingState
+}
+
+
+@pytest.mark.parametrize("name", FINDING_FILTERS)
+async def test_filters_of_findings(estate: Hub, name: str) -> None:
+    """A filter keeps exactly the findings that it names, in the order of the whole list."""
+    filters, fits = FINDING_FILTERS[name]
+    whole = await everything(reading.findings, estate)
+    expected = [item for item in whole if fits(item)]
+    assert await everything(reading.findings, estate, filters) == expected
+
+
+DEVICE_FILTERS: dict[str, tuple[Filters, list[str]]] = {
+    "all": (Filters(), ["", "PC-1", "PC-1", "pc-2", "ÉCRAN"]),
+    "connection": (Filters(connection=("other",)), ["PC-1"]),
+    "site": (Filters(site=("main",)), ["PC-1", "PC-1", "ÉCRAN"]),
+    "site beyond ASCII": (Filters(site=("ÄRZTE Łódź",)), ["pc-2"]),
+    "states": (Filters(state=("active", "DECOMMISSIONED")), ["PC-1", "PC-1", "ÉCRAN"]),
+    "name": (Filters(device=("PC-2",)), ["pc-2"]),
+    "name beyond ASCII": (Filters(device=("ÉCRAN",)), ["ÉCRAN"]),
+    "id": (Filters(device=(number(1004),)), [""]),
+    "changed since": (Filters(changed_since="2026-01-04"), ["", "ÉCRAN"]),
+}
+
+
+@pytest.mark.parametrize("name", DEVICE_FILTERS)
+async def test_filters_of_devices(estate: Hub, name: str) -> None:
+    """A filter keeps exactly the devices that it names; a device without a name is listed too."""
+    filters, expected = DEVICE_FILTERS[name]
+    assert sorted(item.name for item in await everything(reading.devices, estate, filters)) == expected
+
+
+async def test_states_of_devices(estate: Hub) -> None:
+    """Each word finds the devices of its state."""
+    for state in DeviceState:
+        found = await everything(reading.devices, estate, Filters(state=(word(state),)))
+        assert all(item.state == word(state) for item in found)
+
+
+@pytest.mark.parametrize(
+    "name", ["connection", "site in any case", "site beyond ASCII", "device by id", "cve in any case", "part of a name",
+             "per cent is no wildcard", "severity critical"],
+)  # fmt: skip
+async def test_software_adds_up(estate: Hub, name: str) -> None:
+    """An application's numbers are those of its findings that are not resolved, over all connections."""
+    filters, fits = FINDING_FILTERS[name]
+    open_ = [item for item in await everything(reading.findings, estate) if fits(item) and item.state != "resolved"]
+    listed = await everything(reading.software, estate, filters)
+    for item in listed:
+        mine = [f for f in open_ if (f.software.name, f.software.version) == (item.name, item.version)]
+        assert item.findings == len(mine)
+        assert item.devices == len({f.device.id for f in mine})
+        assert item.critical == sum(f.severity == "critical" for f in mine)
+        assert item.high == sum(f.severity == "high" for f in mine)
+        assert Severity[item.severity.upper()] == max(Severity[f.severity.upper()] for f in mine)
+    assert sum(item.findings for item in listed) == len(open_)
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        (Filters(severity=("severe",)), "unknown, none, low, medium, high, critical"),
+        (Filters(severity=("critical", "")), "unknown, none, low, medium, high, critical"),
+        (Filters(state=("closed",)), "open, reopened, in_progress, on_hold, ignored, resolved"),
+        (Filters(state=("active",)), "open, reopened, in_progress, on_hold, ignored, resolved"),
+        (Filters(detected_since="yesterday"), "2026-11-21"),
+        (Filters(changed_since="21.11.2026"), "2026-11-21"),
+    ],
+)
+async def test_words_that_are_none(estate: Hub, filters: Filters, words: str) -> None:
+    """A word or time that means nothing is refused with those that mean something."""
+    with pytest.raises(errors.FilterError) as refusal:
+        await reading.findings(estate.db, filters)
+    assert words in f"{refusal.value} {refusal.value.remedy}"
+    assert (await reading.findings(estate.db, Filters())).items
+
+
+async def test_states_of_devices_are_others(estate: Hub) -> None:
+    """A list of devices knows the states of devices only."""
+    with pytest.raises(errors.FilterError, match="unknown, active, inactive, decommissioned, uninstalled, gone"):
+        await reading.devices(estate.db, Filters(state=("open",)))
+
+
+@pytest.mark.parametrize("limit", [0, -1, reading.MOST + 1])
+@pytest.mark.parametrize("name", LISTS)
+async def test_limits(estate: Hub, name: str, limit: int) -> None:
+    """A page has at least one row and at most so many."""
+    with pytest.raises(errors.FilterError, match=f"limit of {limit} is not"):
+        await LISTS[name](estate.db, Filters(), limit=limit)
+    assert len((await LISTS[name](estate.db, Filters(), limit=1)).items) == 1
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_cursor_of_another_list(estate: Hub, name: str) -> None:
+    """A cursor goes on with the list that it came from: not with other filters, not with another list."""
+    cursor = (await LISTS[name](estate.db, Filters(), limit=1)).next_cursor
+    assert cursor
+    with pytest.raises(errors.FilterError, match="other filters"):
+        await LISTS[name](estate.db, Filters(connection=("one",)), limit=1, cursor=cursor)
+    for other in LISTS.keys() - {name}:
+        with pytest.raises(errors.FilterError, match="other filters"):
+            await LISTS[other](estate.db, Filters(), limit=1, cursor=cursor)
+    assert (await LISTS[name](estate.db, Filters(), limit=2, cursor=cursor)).items
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "====", "ä", "bnVsbA", "W10", "WyJhIl0", "e30", "A" * 1000, "\0", base64.b64encode(b"[1,2,3,4]").decode()]
+)
+@pytest.mark.parametrize("name", LISTS)
+async def test_cursors_that_are_none(estate: Hub, name: str, cursor: str) -> None:
+    """Anything else than a cursor is refused, with what to do instead."""
+    with pytest.raises(errors.FilterError, match="cut short or altered") as refusal:
+        await LISTS[name](estate.db, Filters(), cursor=cursor)
+    assert refusal.value.remedy == "Start from the first page."
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(sorted(LISTS)), place=st.integers(0, 200), letter=st.sampled_from("AZaz09-_"))
+async def test_an_altered_cursor(estate: Hub, name: str, place: int, letter: str) -> None:
+    """A cursor with a letter changed or cut off is refused, or is the same cursor still; it is never a crash."""
+    cursor = (await LISTS[name](estate.db, Filters(), limit=1)).next_cursor or ""
+    place %= len(cursor)
+    for altered in (cursor[:place] + letter + cursor[place + 1 :], cursor[:place] or "A"):
+        padding = "=" * (-len(altered) % 4)
+        same = len(altered) % 4 != 1 and base64.urlsafe_b64decode(altered + padding) == base64.urlsafe_b64decode(
+            cursor + "=" * (-len(cursor) % 4)
+        )
+        if not same:
+            with pytest.raises(errors.FilterError):
+                await LISTS[name](estate.db, Filters(), limit=1, cursor=altered)
