@@ -33,7 +33,12 @@ class Day:
     begin: int
     counts: Counter[str] = field(default_factory=Counter)
     added: list[tuple[int, int, int]] = field(default_factory=list)  # time, agent, pair
+    found: dict[int, set[int]] = field(default_factory=dict)  # agent, its pairs in `added`
     changed: dict[int, int] = field(default_factory=dict)  # row, time
+
+    def detect(self, time: int, agent: int, pair: int) -> None:
+        self.added.append((time, agent, pair))
+        self.found.setdefault(agent, set()).add(pair)
 
     def time(self) -> int:
         return self.begin + 1 + self.world.random.randrange(clock.DAY - 2)
@@ -163,7 +168,7 @@ def _first_scan(today: Day, agent: Agent) -> None:
     if world.sites[agent.site].scanned:
         for pair in installing.risks(world, agent, world.risks_per_agent):
             time = agent.created + 1 + world.random.randrange(end - agent.created)
-            today.added.append((time, agent.index, pair))
+            today.detect(time, agent.index, pair)
             today.counts["risks_added"] += 1
 
 
@@ -245,7 +250,7 @@ def _detect(today: Day, agent: Agent, rows: list[int], *, again: bool) -> None:
     """Detect a risk: one removed before today under a new id (`again`), or one never seen there."""
     world, chance = today.world, today.world.random
     table, catalogue = world.risks, world.catalogue
-    pending = {pair for _, index, pair in today.added[-200:] if index == agent.index}
+    pending = today.found.get(agent.index, set())
     present = {table.pair[row] for row in rows if not table.flags[row] & risks.REMOVED}
     past = {table.pair[row] for row in rows if row not in today.changed and table.pair[row] not in present}
     if again:
@@ -260,7 +265,7 @@ def _detect(today: Day, agent: Agent, rows: list[int], *, again: bool) -> None:
         ]
     if not choices:
         return
-    today.added.append((today.time(), agent.index, chance.choice(choices)))
+    today.detect(today.time(), agent.index, chance.choice(choices))
     today.counts["risks_redetected" if again else "risks_added"] += 1
 
 

@@ -11,7 +11,7 @@ import pytest
 from support import program, simulator
 from support import truth as truths
 from support.hub import Hub
-from support.program import Program
+from support.program import Program, Running
 from support.simulator import Simulator
 
 Start = Callable[..., Simulator]
@@ -42,6 +42,20 @@ def everything(database_url: str) -> dict[str, list[tuple[object, ...]]]:
         table: program.rows(database_url, f"SELECT t::text FROM {table} t ORDER BY 1")  # noqa: S608  # constants
         for table in STORED
     }
+
+
+def freeze(running: Running, database_url: str) -> None:
+    """Stop it between two transactions: one that it is in is ended by the server, but only after a lease's time."""
+    for _ in range(200):
+        running.send(signal.SIGSTOP)
+        if not program.rows(
+            database_url,
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND application_name = 'waypost' AND xact_start IS NOT NULL",
+        ):
+            return
+        running.send(signal.SIGCONT)
+    raise AssertionError("it was never between two transactions")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -79,7 +93,7 @@ async def test_a_frozen_worker_loses_its_lease(
     connection = await hub.add(console.url, console.token)
     with waypost.start("sync") as frozen:
         assert frozen.wait_until_at("risks", pages=pages), frozen.output
-        frozen.send(signal.SIGSTOP)
+        freeze(frozen, database_url)
 
         early = waypost.run("sync")
         assert early.wait() == 1

@@ -11,9 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support import simulator
 from support.simulator import Simulator
-
 from waypost.storage import embedded
 
 
@@ -38,8 +38,7 @@ class Ended:
             assert word in self.err, self.err
 
     def done(self) -> "Ended":
-        assert self.code == 0, self
-        assert "Traceback" not in self.err, self.err
+        assert (self.code, "Traceback" in self.err) == (0, False), self.err
         return self
 
 
@@ -74,16 +73,13 @@ class Waypost:
 
     def stored(self) -> dict[str, list[str]]:
         """Everything that the database holds, as text."""
+        read = psycopg.sql.SQL("SELECT t::text FROM waypost.{} t ORDER BY 1")
         with psycopg.connect(embedded.start(self.home)) as db:
-            names = db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'waypost' ORDER BY 1").fetchall()
+            tables = db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'waypost' ORDER BY 1")
             return {
-                name: [
-                    row for (row,) in db.execute(
-                        psycopg.sql.SQL("SELECT t::text FROM waypost.{} t ORDER BY 1").format(psycopg.sql.Identifier(name))
-                    )
-                ]
-                for (name,) in names
-            }  # fmt: skip
+                table: [row for (row,) in db.execute(read.format(psycopg.sql.Identifier(table)))]
+                for (table,) in tables.fetchall()
+            }
 
 
 @pytest.fixture(scope="session")

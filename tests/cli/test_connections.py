@@ -114,8 +114,13 @@ def test_removing_takes_everything_along(waypost: Any, console: Any) -> None:
         assert after[table] == before[table], table
 
 
-@pytest.mark.parametrize("command", ["connection show", "connection remove --yes", "sync", "runs", "quarantine list"])
+@pytest.mark.parametrize(
+    "command",
+    ["connection show", "connection rotate", "connection remove --yes", "sync", "runs", "quarantine list"],
+)
 def test_a_connection_that_is_not_there(waypost: Any, command: str) -> None:
     """A name that nobody knows is refused by every command that takes one."""
     first, *rest = command.split(" --")
-    waypost(*first.split(), "nobody", *(f"--{flag}" for flag in rest)).refused(2, "'nobody'", "waypost connection list")
+    waypost(*first.split(), "nobody", *(f"--{flag}" for flag in rest), stdin="token").refused(
+        2, "'nobody'", "waypost connection list"
+    )

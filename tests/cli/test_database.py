@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support import old_server
 from support.server import Server
 
@@ -29,7 +30,9 @@ def empty_url(postgres: Server) -> Iterator[str]:
 
 def versions(url: str) -> list[int]:
     with psycopg.connect(url) as db:
-        return [version for (version,) in db.execute("SELECT version FROM waypost.schema_migration ORDER BY 1")]
+        return [
+            version for (version,) in db.execute("SELECT version FROM waypost.schema_migration ORDER BY 1")
+        ]
 
 
 def test_nothing_is_written_beside_the_server(waypost: Any, console: Any) -> None:

@@ -49,7 +49,9 @@ def test_the_next_commands_work(demo: tuple[Any, Any]) -> None:
 def test_it_can_be_run_again(demo: tuple[Any, Any]) -> None:
     """A second demo begins anew, and the demo's data is apart from the user's own."""
     waypost, _ = demo
-    again = waypost("demo", "--agents", "5", "--risks-per-agent", "3", "--sites", "2", "--accounts", "1").done()
+    again = waypost(
+        "demo", "--agents", "5", "--risks-per-agent", "3", "--sites", "2", "--accounts", "1"
+    ).done()
     assert "A day goes by" in again.out
     assert waypost("connection", "list", "--json").done().document["items"] == []
 

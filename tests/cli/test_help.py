@@ -7,9 +7,9 @@ import pytest
 from waypost import __version__
 
 COMMANDS = [
-    "", "demo", "connection", "connection add", "connection list", "connection show", "connection remove", "sync",
-    "runs", "finding", "finding list", "device", "device list", "software", "software list", "quarantine",
-    "quarantine list", "db", "db upgrade",
+    "", "demo", "connection", "connection add", "connection list", "connection show", "connection rotate",
+    "connection remove", "sync", "runs", "finding", "finding list", "device", "device list", "software",
+    "software list", "quarantine", "quarantine list", "db", "db upgrade",
 ]  # fmt: skip
 
 

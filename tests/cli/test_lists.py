@@ -48,7 +48,9 @@ def test_keys_of_what_is_nested(pulled: Any) -> None:
         assert item["software"].keys() == {"name", "vendor", "version"}
 
 
-@pytest.mark.parametrize(("command", "limit"), [("finding list", 50), ("device list", 7), ("software list", 20)])
+@pytest.mark.parametrize(
+    ("command", "limit"), [("finding list", 50), ("device list", 7), ("software list", 20)]
+)
 def test_pages(pulled: Any, command: str, limit: int) -> None:
     """The cursor of a page leads to the next, until there is none: together they are the list."""
     whole = ask(pulled, command, "--limit", "10000")
@@ -101,7 +103,16 @@ def test_devices_and_software_of_a_finding(pulled: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["finding list", "device list", "software list", "runs", "connection list", "connection show ACME", "quarantine list"]
+    "command",
+    [
+        "finding list",
+        "device list",
+        "software list",
+        "runs",
+        "connection list",
+        "connection show ACME",
+        "quarantine list",
+    ],
 )
 def test_tables_for_people(pulled: Any, command: str) -> None:
     """Without --json people get a table on standard output, with the same names in it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support import simulator
 
 CANARY = "canary7f3e9d1b5aZ8-canary7f3e9d1b5aZ8"
@@ -23,7 +24,9 @@ def journey(make_waypost: Callable[[], Any]) -> tuple[Any, list[Any]]:
         said.append(waypost.add("ACME", console.url, CANARY))
         said.append(waypost.add("two", console.url + "/" + CANARY[:5], CANARY, WAYPOST_TOKEN=CANARY).done())
         said.append(waypost("sync", "ACME").done())
-        console.fault({"kind": "status", "status": 502, "times": 2}, {"kind": "limited", "retry_after": 0, "times": 2})
+        console.fault(
+            {"kind": "status", "status": 502, "times": 2}, {"kind": "limited", "retry_after": 0, "times": 2}
+        )
         said.append(waypost("sync", "ACME", "--full", "--json"))
         console.heal()
         console.fault({"kind": "forbidden", "path": "/agents", "detail": f"token {CANARY} may not"})
@@ -32,7 +35,14 @@ def journey(make_waypost: Callable[[], Any]) -> tuple[Any, list[Any]]:
         console.change_token(CANARY, state="revoked")
         said.append(waypost("sync"))
         said.append(waypost.add("three", console.url, CANARY))
-    commands = ("connection list", "connection show ACME", "runs", "finding list", "device list", "quarantine list")
+    commands = (
+        "connection list",
+        "connection show ACME",
+        "runs",
+        "finding list",
+        "device list",
+        "quarantine list",
+    )
     said += [waypost(*command.split(), "--json").done() for command in commands]
     said += [waypost(*command.split()).done() for command in commands]
     return waypost, said

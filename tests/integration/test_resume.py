@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from support.hub import Hub
 from support.simulator import Simulator
 from waypost import errors
 from waypost.connections.registry import Connection
+from waypost.sync import runs
 
 Start = Callable[..., Simulator]
 PULLS = ("first", "full", "delta")
@@ -105,3 +107,30 @@ async def test_full_on_request_begins_anew_after_a_stopped_delta(
 
     assert {run.stream: run.kind for run in result.runs}["risks"] == "full"
     await truths.assert_equal(hub, connection, console.truth())
+
+
+@pytest.mark.parametrize("stream", ["accounts", "sites", "groups", "agents", "risks"])
+async def test_cut_off_at_the_very_end_of_a_stream(
+    stream: str, hub: Hub, start_simulator: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that has stored everything but its own end is gone on with, and takes nothing for gone."""
+    console = start_simulator(accounts=2, sites=4, agents=10, risks_per_agent=12, seed=32)
+    connection = await hub.add(console.url, console.token)
+    await hub.pull(connection)
+    finish = runs.finish
+
+    async def dies(db: Any, run: runs.Run, *rest: Any) -> None:
+        if run.stream == stream:
+            raise asyncio.CancelledError
+        await finish(db, run, *rest)
+
+    monkeypatch.setattr(runs, "finish", dies)
+    with pytest.raises(asyncio.CancelledError):
+        await hub.pull(connection, full=True)
+    monkeypatch.undo()
+    await hub.db.execute("UPDATE sync_run SET lease_until = now()")
+
+    await hub.pull(connection, full=True)
+
+    await truths.assert_equal(hub, connection, console.truth())
+    await truths.assert_log_replays(hub, connection)

@@ -30,6 +30,10 @@ async def playing(recordings: Mapping[str, Sequence[Row] | bytes]) -> AsyncItera
         path = request.path.removeprefix(PREFIX)
         if path == "/system/info":
             return web.json_response({"data": {"release": "Recorded", "version": "1"}})
+        if path == "/user":
+            return web.json_response(
+                {"errors": [{"code": 4040010, "detail": "", "title": "Not found"}]}, status=404
+            )
         body = _answer(path, recordings.get(path, []), request)
         return web.Response(body=body, content_type="application/json")
 

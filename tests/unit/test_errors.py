@@ -10,9 +10,7 @@ from waypost import errors
 from waypost.cli.main import exit_code
 from waypost.errors import ConsoleError, Owner, Reaction, UsageError, WaypostError
 
-CLASSES = [
-    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, WaypostError)
-]
+CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, WaypostError)]
 LEAVES = [kind for kind in CLASSES if not kind.__subclasses__()]
 
 
@@ -73,7 +71,13 @@ def test_what_is_given_wins() -> None:
 def test_facts_of_a_console_error() -> None:
     """What the console's support asks for stands behind the sentence."""
     error = errors.VendorFailureError(
-        "It failed.", path="/sites", status=502, vendor_code=5000010, detail="Bad Gateway", request_id="abc", attempts=3
+        "It failed.",
+        path="/sites",
+        status=502,
+        vendor_code=5000010,
+        detail="Bad Gateway",
+        request_id="abc",
+        attempts=3,
     )
     assert str(error) == (
         "It failed. The console says: 'Bad Gateway'. "

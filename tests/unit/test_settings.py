@@ -49,7 +49,10 @@ def test_each_setting(tmp_path: Path, name: str) -> None:
     (tmp_path / "waypost.toml").write_text(f'{name} = "of the file"\n')
     environ = {"WAYPOST_HOME": str(tmp_path)}
     assert getattr(load(environ), name) == "of the file"
-    assert getattr(load(environ | {"WAYPOST_" + name.upper(): " of the environment\n"}), name) == "of the environment"
+    assert (
+        getattr(load(environ | {"WAYPOST_" + name.upper(): " of the environment\n"}), name)
+        == "of the environment"
+    )
     assert getattr(load(environ | {"WAYPOST_" + name.upper(): ""}), name) == "of the file"
 
 

@@ -88,7 +88,7 @@ class _User(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    data: dict[str, Any]  # Any: straight from JSON
+    data: Any  # straight from JSON
 
 
 async def identify(client: Client) -> Identity:
@@ -147,11 +147,11 @@ async def _user(client: Client) -> _User:
     return _lenient(answer.content, _User)
 
 
-def _data(body: bytes) -> dict[str, Any]:
+def _data(body: bytes) -> Any:  # as above
     return msgspec.json.decode(body, type=_Answer).data
 
 
-def _lenient(data: dict[str, Any], model: type[T]) -> T:
+def _lenient(data: object, model: type[T]) -> T:
     try:
         return msgspec.convert(data, model, strict=False)
     except msgspec.ValidationError:

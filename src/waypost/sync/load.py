@@ -97,9 +97,6 @@ async def _advance(db: Connection, run: Run, batch: Batch, pages: Sequence[Fetch
             item.walk.cursor, item.walk.whole, item.walk.batches = None, True, 0
             run.counts["restarts"] += 1
             await db.execute(queries.runs.unsee, {**names, "walk": item.walk.number})
-        elif isinstance(item, Refused):
-            item.walk.state = "refused"
-            run.warn(f"{_covers(item.walk)}: {item.error} {item.error.remedy}")
     walks = {item.walk.number: item.walk for item in batch.items}
     seen: list[dict[str, Any]] = []
     for number, walk in walks.items():
@@ -108,6 +105,10 @@ async def _advance(db: Connection, run: Run, batch: Batch, pages: Sequence[Fetch
             vendor_ids = await _take(db, run, walk, mine)
             seen.append({"walk": number, "batch": walk.batches, "vendor_ids": vendor_ids})
         walk.batches += 1
+    for item in batch.items:
+        if isinstance(item, Refused):  # after the pages that came before it
+            item.walk.state = "refused"
+            run.warn(f"{_covers(item.walk)}: {item.error} {item.error.remedy}")
     await db.execute(
         queries.runs.advance,
         {**names, "walks": msgspec.json.encode(list(map(_as_row, walks.values()))).decode()},

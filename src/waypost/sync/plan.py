@@ -6,8 +6,9 @@ A risk row does not name its site, and a filter takes one site only (API notes, 
 by site therefore tells the site of every row and gives walks to run side by side, at the price of one page
 a site; where sites are many and small the price is too high and accounts, or the whole, are walked instead.
 
-In a delta: what changed, and whatever there is on devices that arrived. A device that moves to another site, or
-into the token's view, changes nothing about its risks, and they would be missing until the next full pull.
+In a delta: what changed, what was refused before, and whatever there is on devices that arrived. A device that
+moves to another site, or into the token's view, changes nothing about its risks, and they would be missing until
+the next full pull.
 """
 
 from collections.abc import Sequence
@@ -83,6 +84,12 @@ async def since(
 def watermark(console_time: datetime | None) -> datetime:
     """Where the next delta starts, for a run that began at this time of the console's clock."""
     return (console_time or datetime.now(UTC)) - OVERLAP
+
+
+async def owed(db: Connection, connection_id: int) -> tuple[Partition, ...]:
+    """The walks of a delta over what the console refused to show, and may show by now."""
+    cursor = await db.execute(queries.runs.owed, {"connection_id": connection_id})
+    return tuple(Partition(*row) for row in await cursor.fetchall())
 
 
 async def arrived(db: Connection, connection_id: int, since: datetime) -> tuple[Partition, ...]:

@@ -105,6 +105,11 @@ class Puller:
         began = time.monotonic()
         # Losing the last transactions in a crash loses their cursors too, so waiting for the disk buys nothing.
         await self._db.execute("SET synchronous_commit TO off")
+        # A worker that is frozen in the midst of a batch would keep its locks from the one that takes over.
+        await self._db.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false)",
+            (f"{runs.LEASE.total_seconds():.0f}s",),
+        )
         await self._db.execute(queries.findings.make_stage)
         stopped = _to_go_on_with(await self._claim.unfinished(), full=full)
         await self._claim.keep_only(list(stopped.values()))
@@ -145,9 +150,17 @@ class Puller:
             outcome.error = runs.described(error) if error else None
             outcome.counts, outcome.seconds = run.counts, time.monotonic() - began
             with contextlib.suppress(psycopg.Error):  # the database went away: the lease will run out
-                await asyncio.shield(runs.finish(self._db, run, outcome.state, error))
+                await asyncio.shield(self._end(run, outcome.state, error))
             self._listen(RunEnded(self._name, stream.name, outcome.state, dict(run.counts), outcome.seconds))
             _log.info("run ended", connection=self._name, stream=stream.name, state=outcome.state)
+
+    async def _end(self, run: Run, state: str, error: errors.WaypostError | None) -> None:
+        """Write the end of a run. Only then is forgotten what it had seen.
+
+        Cut off before, it is gone on with and sweeps once more, by what it had seen and not by nothing.
+        """
+        await runs.finish(self._db, run, state, error)
+        await self._db.execute(queries.runs.forget_seen, {"connection_id": run.connection_id})
 
     async def _open(self, stream: Stream, stopped: Unfinished | None, *, full: bool) -> Run:
         if stopped is not None:
@@ -185,9 +198,6 @@ class Puller:
                     "full": run.full,
                 },
             )
-            await self._db.execute(
-                queries.runs.forget_seen_of, {"connection_id": run.connection_id, "run_id": run.run_id}
-            )
         whole = all(walk.state == "complete" and walk.whole for walk in walks)
         return ("done" if whole else "partial"), refusal
 
@@ -211,7 +221,10 @@ class Puller:
         if stream.name != "risks":
             return plan.WHOLE
         if run.since is not None:
-            return *plan.WHOLE, *await plan.arrived(self._db, run.connection_id, run.since)
+            arrived = await plan.arrived(self._db, run.connection_id, run.since)
+            return tuple(
+                dict.fromkeys((*plan.WHOLE, *await plan.owed(self._db, run.connection_id), *arrived))
+            )
         cursor = await self._db.execute(queries.scopes.sizes, {"connection_id": run.connection_id})
         ((known,),) = await cursor.fetchall()
         return plan.partitions(sites, known)

@@ -204,5 +204,7 @@ def _names(run: Run) -> dict[str, Any]:  # Any: parameters of a query
 
 
 def refused(walks: Sequence[Walk]) -> bool:
-    """Whether the console showed nothing of what a run asked for."""
-    return bool(walks) and all(walk.state == "refused" for walk in walks)
+    """Whether the console refused what a run cannot do without: the walk over everything, or all there are."""
+    states = [walk.state for walk in walks]
+    whole = [walk.state for walk in walks if walk.partition.scope == "connection"]
+    return "refused" in whole or (bool(states) and set(states) == {"refused"})

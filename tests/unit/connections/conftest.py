@@ -43,7 +43,9 @@ class Console:
         self.asked.append(path)
         if request.headers.get("Authorization") != f"ApiToken {TOKEN}":
             self.refuse(path, 401, 4010010)
-        answer = self.answers.get(path, (404, {"errors": [{"code": 4040010, "detail": "", "title": "Not found"}]}))
+        answer = self.answers.get(
+            path, (404, {"errors": [{"code": 4040010, "detail": "", "title": "Not found"}]})
+        )
         status, document = answer if isinstance(answer, tuple) else (200, answer)
         if isinstance(document, str):
             return web.Response(status=status, text=document, content_type="text/html")

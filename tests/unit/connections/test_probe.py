@@ -29,7 +29,13 @@ async def test_a_console_and_its_token(console: Any, token: str) -> None:
         scopes=({"id": "9", "name": "ACME", "role": "Viewer"},),
         expires_at=datetime(2027, 1, 1, tzinfo=UTC),
     )
-    assert set(console.asked) == {"/system/info", "/sites", "/agents", "/application-management/risks", "/user"}
+    assert set(console.asked) == {
+        "/system/info",
+        "/sites",
+        "/agents",
+        "/application-management/risks",
+        "/user",
+    }
 
 
 async def test_a_wrong_token(console: Any, token: str) -> None:
@@ -96,6 +102,8 @@ async def test_a_console_without_system_info(console: Any, token: str) -> None:
     [
         {"data": {"fullName": 5, "scope": ["x"]}},
         {"data": {"scopeRoles": None, "apiToken": None}},
+        {"data": []},
+        {"data": None},
         {"data": {"apiToken": {"expiresAt": "never"}}},
         {"data": {"scopeRoles": [{"id": None, "name": None}]}},
     ],

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from support.hub import Hub
 
+from support.hub import Hub
 from waypost import errors
 from waypost.connections import registry
 from waypost.connections.vault import Vault
@@ -96,10 +96,12 @@ async def test_nothing_is_stored_of_what_fails(hub: Hub, console: Any, token: st
     if bad == "console":
         console.answers["/sites"] = "<html>Welcome</html>"
     with pytest.raises(errors.WaypostError):
-        await hub.add("http://10.0.0.1" if bad == "url" else console.url, token + "x" * (bad == "token"), "ACME")
+        await hub.add(
+            "http://10.0.0.1" if bad == "url" else console.url, token + "x" * (bad == "token"), "ACME"
+        )
     assert await stored(hub) == []
     assert await hub.rows("SELECT FROM credential") == []
-    console.answers.update({path: answer for path, answer in type(console)().answers.items()})
+    console.answers.update(type(console)().answers)
     await hub.add(console.url, token, "ACME")
 
 

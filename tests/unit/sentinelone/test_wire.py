@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support import rows
 
+from support import rows
 from waypost.sentinelone import wire
 from waypost.sentinelone.pages import Decoded
 from waypost.sentinelone.wire import Risk
@@ -45,7 +45,7 @@ def test_both_paths_read_the_same(sent: list[rows.Row], cursor: str | None) -> N
 
 @given(rows.KNOWN_RISKS, st.sampled_from(sorted(rows.FIELDS)), rows.JSON)
 @example(ROW, "daysDetected", "5")
-@example(ROW, "baseScore", True)  # noqa: FBT003  # a value that a console might send
+@example(ROW, "baseScore", True)  # a value that a console might send
 @example(ROW, "id", "null")
 def test_both_paths_agree_on_what_is_readable(sent: rows.Row, name: str, odd: object) -> None:
     """Whatever stands in a field, both paths read the row alike or refuse it alike."""
@@ -81,7 +81,9 @@ def test_ids_are_numbers_or_texts(number: int, kind: type) -> None:
         assert decode(body({"id": kind(number)})).rows[0].value.id == number
 
 
-@pytest.mark.parametrize("odd", [0, -1, "0", "-5", 1 << 63, str(1 << 63), "", "abc", "1.5", " 7", None, [], {}, True])
+@pytest.mark.parametrize(
+    "odd", [0, -1, "0", "-5", 1 << 63, str(1 << 63), "", "abc", "1.5", " 7", None, [], {}, True]
+)
 @pytest.mark.parametrize("list_", ALL)
 def test_ids_that_are_none(list_: str, odd: object) -> None:
     """A row whose id is none goes to quarantine; the rows beside it are read."""
@@ -197,7 +199,8 @@ def test_a_page_without_pagination(list_: str, more: dict[str, None]) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"null", b"[]", b"5", b"{", b"{}", b'{"data":null}', b'{"data":5}', b'{"data":{}}', b'{"data":{"other":[]}}',
+        b"", b"null", b"[]", b"5", b"{", b"{}", b'{"data":null}', b'{"data":5}', b'{"data":{}}',
+        b'{"data":{"other":[]}}',
         b'{"data":[],"pagination":{"nextCursor":5}}', b"<html>login</html>", b"\xff\xfe", b'{"data":[{"id":"7"',
         b'{"data":[]}{"data":[]}', b'{"data":["\\u0000"', b'{"data":[' + b"9" * 5000 + b"]}",
     ],

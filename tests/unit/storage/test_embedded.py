@@ -43,8 +43,13 @@ def test_starting_again_finds_it_running(home: Path, url: str) -> None:
 
 def test_another_program_finds_it_running(home: Path, url: str) -> None:
     """Other programs use the same server, and it outlives them."""
-    script = "import sys; from pathlib import Path; from waypost.storage import embedded; print(embedded.start(Path(sys.argv[1])))"
-    ended = subprocess.run([sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=True)
+    script = (
+        "import sys; from pathlib import Path; from waypost.storage import embedded;"
+        "print(embedded.start(Path(sys.argv[1])))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=True
+    )
     assert ended.stdout.strip() == url
     with psycopg.connect(url) as db:
         assert db.execute("SELECT 1").fetchone() == (1,)
@@ -93,7 +98,9 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert embedded.start(tmp_path / "home")
 
 
-@pytest.mark.parametrize("what", ["a file", "below a file", "below /proc", "a file for the data", "a name too long"])
+@pytest.mark.parametrize(
+    "what", ["a file", "below a file", "below /proc", "a file for the data", "a name too long"]
+)
 def test_folders_that_are_none(what: str, tmp_path: Path) -> None:
     """A data folder that cannot be one is an error that names it and says what to set instead."""
     (tmp_path / "file").write_text("")
@@ -117,7 +124,9 @@ def test_folders_that_are_none(what: str, tmp_path: Path) -> None:
 def test_programs_that_start_at_once_make_one_server(tmp_path: Path) -> None:
     """Two starts in one new folder at the same time lead to one server with one password."""
     urls: list[str] = []
-    threads = [threading.Thread(target=lambda: urls.append(embedded.start(tmp_path / "home"))) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: urls.append(embedded.start(tmp_path / "home"))) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -7,8 +7,8 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from support.server import Server
 
+from support.server import Server
 from waypost import errors
 from waypost.settings import Settings
 from waypost.storage import database, migrations
@@ -90,7 +90,11 @@ async def test_a_schema_of_another_making_is_refused(empty_url: str, tmp_path: P
     for upgrade in (False, True):
         with pytest.raises(errors.SchemaError, match="version 1 is not the one"):
             await prepare(empty_url, tmp_path, upgrade=upgrade)
-    ask(empty_url, "UPDATE waypost.schema_migration SET checksum = %s WHERE version = 1", migrations.known()[0].checksum)
+    ask(
+        empty_url,
+        "UPDATE waypost.schema_migration SET checksum = %s WHERE version = 1",
+        migrations.known()[0].checksum,
+    )
     await prepare(empty_url, tmp_path)
 
 
@@ -152,7 +156,9 @@ def test_tables_can_be_distributed_by_connection(database_url: str) -> None:
     of_connections = {name for (name,) in columns}
     assert len(of_connections) > 10
     primary = {table: keys for table, is_primary, keys in indexes if is_primary}
-    assert {table: primary[table][0] for table in of_connections} == dict.fromkeys(of_connections, "connection_id")
+    assert {table: primary[table][0] for table in of_connections} == dict.fromkeys(
+        of_connections, "connection_id"
+    )
     unique = [keys for table, _, keys in indexes if table in of_connections - {"connection"}]
     assert all("connection_id" in keys for keys in unique)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from support.hub import Hub
 
 import waypost
+from support.hub import Hub
 from waypost.storage import queries
 from waypost.storage.queries import Queries
 
@@ -64,7 +64,10 @@ def test_purging_reaches_every_table(database_url: str) -> None:
             " WHERE table_schema = 'waypost' AND column_name = 'connection_id'"
         ).fetchall()
     purged = set(re.findall(r"DELETE FROM (\w+) WHERE connection_id", source("purge")))
-    assert {table for (table,) in rows} - purged == {"connection", "credential"}  # deleted with the connection
+    assert {table for (table,) in rows} - purged == {
+        "connection",
+        "credential",
+    }  # deleted with the connection
 
 
 NOT_PREPARED = {

@@ -32,7 +32,11 @@ def test_a_restart_makes_earlier_pages_of_its_walk_void() -> None:
 @given(st.lists(st.tuples(st.sampled_from("prx"), st.integers(0, 2)), max_size=12))
 def test_pages_that_count(script: list[tuple[str, int]]) -> None:
     """In any batch, those pages count that no restart of their own walk follows."""
-    make = {"p": lambda walk: Fetched(walk, page()), "r": Restarted, "x": lambda walk: Refused(walk, errors.NotLicensedError())}
+    make = {
+        "p": lambda walk: Fetched(walk, page()),
+        "r": Restarted,
+        "x": lambda walk: Refused(walk, errors.NotLicensedError()),
+    }
     items: list[Item] = [make[kind](WALKS[number]) for kind, number in script]
     expected = [
         item for place, item in enumerate(items)

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
+
 from support import recorded
 from support.hub import Hub
 from support.recorded import Row
-
 from waypost.unified import reading
 
 RISKS = "/application-management/risks"
@@ -38,9 +38,10 @@ async def pull(hub: Hub, recordings: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("odd", [r"a\u0000b", r"a\ud83db", r"a\ude00", "a\\u0000\\ud83d\\ude00"])
-@pytest.mark.parametrize("field", sorted(RISK.keys() - {"id", "endpointId", "baseScore", "detectionDate"}) + [
-    "endpointName", "endpointType", "osType", "lastScanResult", "mitigationStatus", "mitigationStatusReason",
-    "markType", "reason", "new", "nvdCvssVersion",
+@pytest.mark.parametrize("field", [
+    *sorted(RISK.keys() - {"id", "endpointId", "baseScore", "detectionDate"}), "endpointName", "endpointType",
+    "osType", "lastScanResult", "mitigationStatus", "mitigationStatusReason", "markType", "reason", "new",
+    "nvdCvssVersion",
 ])  # fmt: skip
 async def test_characters_that_no_database_holds(hub: Hub, field: str, odd: str) -> None:
     """A risk with NUL or half a character in any text is stored with it replaced, and so are its neighbours."""
@@ -79,7 +80,9 @@ async def test_odd_characters_in_small_lists(hub: Hub, path: str, odd: str) -> N
 async def test_odd_numbers(hub: Hub, odd: str, field: str) -> None:
     """A number that is none, or too large for most, is kept in some form; the row is stored."""
     other = RISK | {"id": "101", "cveId": "CVE-2024-1", field: ODD}
-    await pull(hub, {RISKS: body(RISKS, RISK, other, odd=odd).replace(b'"' + odd.encode() + b'"', odd.encode())})
+    await pull(
+        hub, {RISKS: body(RISKS, RISK, other, odd=odd).replace(b'"' + odd.encode() + b'"', odd.encode())}
+    )
     assert await hub.rows("SELECT count(*) FROM finding") == [(2,)]
     ((kept,),) = await hub.rows("SELECT coalesce(extra, mark) FROM finding WHERE vendor_id = 101")
     assert kept[field] is not None
@@ -115,13 +118,20 @@ async def test_rows_that_cannot_be_findings(hub: Hub, name: str) -> None:
 
 
 EXTREMES: dict[str, Row] = {
-    "long texts": {"applicationName": "x" * 100_000, "endpointName": "y" * 100_000, "reason": "z" * 1_000_000},
+    "long texts": {
+        "applicationName": "x" * 100_000,
+        "endpointName": "y" * 100_000,
+        "reason": "z" * 1_000_000,
+    },
     "first day": {"detectionDate": "0001-01-01T00:00:00Z", "publishedDate": "0001-01-01T00:00:00Z"},
     "last day": {"detectionDate": "9999-12-31T23:59:59.999999Z", "lastScanDate": "9999-12-31T23:59:59Z"},
     "scan at no time": {"lastScanDate": "never"},
     "empty texts": dict.fromkeys(RISK.keys() - {"id", "cveId", "endpointId"}, ""),
     "nulls": dict.fromkeys(RISK.keys() - {"id", "cveId", "endpointId"}),
-    "what SQL and markup are made of": {"applicationName": "'; DROP TABLE finding; -- [bold]%s%%\\x00", "reason": "\\"},
+    "what SQL and markup are made of": {
+        "applicationName": "'; DROP TABLE finding; -- [bold]%s%%\\x00",
+        "reason": "\\",
+    },
     "a deep field": {"new": json.loads("[" * 200 + "]" * 200)},
     "largest id": {"id": str((1 << 63) - 1)},
 }

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hub import Hub
 
+from support.hub import Hub
 from waypost.storage import queries
 from waypost.sync import plan
 from waypost.sync.plan import Partition, Scope
@@ -54,7 +54,14 @@ def test_sites_without_a_known_account_are_not_walked_by_account() -> None:
     assert plan.partitions(sites, 0) == plan.WHOLE
 
 
-@given(st.lists(st.builds(Scope, st.integers(1, 50), st.none() | st.integers(1, 5), st.none()), unique_by=lambda site: site.site_id, max_size=40), st.integers(0, 50_000))
+@given(
+    st.lists(
+        st.builds(Scope, st.integers(1, 50), st.none() | st.integers(1, 5), st.none()),
+        unique_by=lambda site: site.site_id,
+        max_size=40,
+    ),
+    st.integers(0, 50_000),
+)
 def test_partitions_cover_every_site_once(sites: list[Scope], devices: int) -> None:
     """Whatever the estate, every site is in one partition and in no other."""
     planned = plan.partitions(sites, devices)
@@ -69,12 +76,17 @@ def test_partitions_cover_every_site_once(sites: list[Scope], devices: int) -> N
 
 def test_only_a_walk_of_a_site_knows_the_site() -> None:
     """Rows of a walk over an account or the whole do not tell their site."""
-    assert [Partition("site", 5).site_id, Partition("account", 5).site_id, plan.WHOLE[0].site_id] == [5, None, None]
+    assert [Partition("site", 5).site_id, Partition("account", 5).site_id, plan.WHOLE[0].site_id] == [
+        5,
+        None,
+        None,
+    ]
 
 
 async def _mark(hub: Hub, since: datetime, *, full: bool, full_ago: timedelta) -> int:
     (row,) = await hub.rows(
-        "INSERT INTO connection (name, base_url) VALUES (%s, 'https://x') RETURNING connection_id", str(uuid.uuid4())
+        "INSERT INTO connection (name, base_url) VALUES (%s, 'https://x') RETURNING connection_id",
+        str(uuid.uuid4()),
     )
     facts = {"connection_id": row[0], "stream": "risks", "since": since, "full": full}
     await hub.db.execute(queries.runs.set_watermark, facts)
@@ -96,7 +108,9 @@ async def test_the_first_pull_is_whole(hub: Hub) -> None:
         (False, False, timedelta(), False),
     ],
 )
-async def test_later_pulls_are_deltas(hub: Hub, *, full: bool, asked_full: bool, ago: timedelta, delta: bool) -> None:
+async def test_later_pulls_are_deltas(
+    hub: Hub, *, full: bool, asked_full: bool, ago: timedelta, delta: bool
+) -> None:
     """A pull starts where the last one did, unless all is asked for or was last walked more than a day ago."""
     connection_id = await _mark(hub, NOW, full=full, full_ago=ago)
     since = await plan.since(hub.db, connection_id, "risks", full=asked_full, now=datetime.now(UTC))

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from support import rows
 from support.server import Server
-
 from waypost.storage import queries
 from waypost.sync import staging
 from waypost.unified.findings import Finding
@@ -24,7 +24,9 @@ COLUMNS = {
     "mitigation": "jsonb", "mark": "jsonb", "extra": "jsonb",
 }  # fmt: skip
 BIGINTS = st.integers(-(1 << 63), (1 << 63) - 1)
-DOCUMENTS = st.none() | st.dictionaries(rows.TEXTS, rows.JSON, min_size=1, max_size=3).map(msgspec.json.encode)
+DOCUMENTS = st.none() | st.dictionaries(rows.TEXTS, rows.JSON, min_size=1, max_size=3).map(
+    msgspec.json.encode
+)
 FINDINGS = st.builds(
     Finding,
     finding_id=st.binary(min_size=16, max_size=16),
@@ -58,7 +60,9 @@ def _by_driver(db: psycopg.Connection[Any], found: list[Finding]) -> None:
 
 
 @given(st.lists(FINDINGS, max_size=5))
-def test_what_waypost_packs_is_what_the_driver_packs(db: psycopg.Connection[Any], found: list[Finding]) -> None:
+def test_what_waypost_packs_is_what_the_driver_packs(
+    db: psycopg.Connection[Any], found: list[Finding]
+) -> None:
     """Every value of every finding arrives in PostgreSQL as the driver would have brought it."""
     with db.transaction():
         with db.cursor().copy(queries.findings.copy_stage) as copy:

@@ -15,7 +15,7 @@ from waypost.sync.streams import Stream
 
 SWAGGER = pathlib.Path(__file__).resolve().parents[4] / "shared" / "sentinelone" / "swagger-2.1.json.gz"
 SINCE = datetime(2026, 11, 21, 8, 30, 0, 5, UTC)
-PARTITIONS = (*WHOLE, Partition("account", 5), Partition("site", 7))
+PARTITIONS = (*WHOLE, Partition("account", 5), Partition("site", 7), Partition("device", 9, "PC-1"))
 needs_swagger = pytest.mark.skipif(not SWAGGER.exists(), reason=f"the vendor's swagger is not at {SWAGGER}")
 
 
@@ -29,7 +29,9 @@ def asked(stream: Stream) -> list[dict[str, str]]:
     """Every request that a walk of the stream may make, with all that pages and sweeps add."""
     added = {"limit": str(pages.LIMIT), "cursor": "x"}
     partitions = PARTITIONS if stream is streams.RISKS else WHOLE
-    requests = [stream.request(partition, since) | added for partition in partitions for since in (None, SINCE)]
+    requests = [
+        stream.request(partition, since) | added for partition in partitions for since in (None, SINCE)
+    ]
     if stream is streams.AGENTS:
         requests.append({**stream.params, "ids": "1,2"})
     if stream is streams.RISKS:
@@ -59,7 +61,9 @@ def test_the_vendor_knows_every_value(book: dict[str, Any], stream: Stream) -> N
         allowed = parameter.get("enum") or parameter.get("items", {}).get("enum")
         for request in asked(stream):
             if allowed and name in request:
-                assert {value.lower() for value in request[name].split(",")} <= {str(one).lower() for one in allowed}
+                assert {value.lower() for value in request[name].split(",")} <= {
+                    str(one).lower() for one in allowed
+                }
 
 
 def test_streams_follow_what_they_stand_on() -> None:
@@ -79,6 +83,20 @@ def test_a_partition_names_one_scope() -> None:
     """The console takes one site or one account at a time."""
     assert streams.RISKS.request(Partition("site", 7), None)["siteIds"] == "7"
     assert streams.RISKS.request(Partition("account", 5), None)["accountIds"] == "5"
+
+
+def test_a_device_is_found_by_its_name() -> None:
+    """The console has no filter for a device's id, so its risks are asked for by name."""
+    request = streams.RISKS.request(Partition("device", 9, "PC-1"), SINCE)
+    assert request["endpointName__contains"] == "PC-1"
+
+
+@pytest.mark.parametrize("part", PARTITIONS[1:], ids=lambda part: part.scope)
+def test_a_part_is_always_read_whole(part: Partition) -> None:
+    """What a delta walks besides what changed is walked whole."""
+    request = streams.RISKS.request(part, SINCE)
+    assert request == streams.RISKS.request(part, None)
+    assert "riskUpdatedDate__gte" not in request
 
 
 def test_a_delta_asks_for_removals_too() -> None:

@@ -68,7 +68,9 @@ def test_a_device_says_what_its_agent_says() -> None:
     assert made.vendor == {name: value for name, value in AGENT.items() if name != "licenseKey"}
 
 
-@pytest.mark.parametrize("absent", [{}, dict.fromkeys(set(AGENT) - {"id"}), dict.fromkeys(["uuid", "domain"], "")])
+@pytest.mark.parametrize(
+    "absent", [{}, dict.fromkeys(set(AGENT) - {"id"}), dict.fromkeys(["uuid", "domain"], "")]
+)
 def test_an_agent_that_says_little(absent: Row) -> None:
     """What an agent leaves out, sends as null or leaves empty is nothing, and no error."""
     made = device({"id": "5"} | absent)
@@ -128,8 +130,18 @@ def test_a_time_that_is_none(name: str) -> None:
 @pytest.mark.parametrize(
     ("sample", "state", "os", "machine_type"),
     [
-        ("agent_linux_2024.tenable.json", DeviceState.ACTIVE, "Linux Ubuntu 22.04.4 LTS 6.5.0-1022-aws", "server"),
-        ("agent_windows_2020.demisto.json", DeviceState.DECOMMISSIONED, "Windows Server 2016 14393", "server"),
+        (
+            "agent_linux_2024.tenable.json",
+            DeviceState.ACTIVE,
+            "Linux Ubuntu 22.04.4 LTS 6.5.0-1022-aws",
+            "server",
+        ),
+        (
+            "agent_windows_2020.demisto.json",
+            DeviceState.DECOMMISSIONED,
+            "Windows Server 2016 14393",
+            "server",
+        ),
     ],
 )
 def test_recorded_agents(sample: str, state: DeviceState, os: str, machine_type: str) -> None:

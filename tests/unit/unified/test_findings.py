@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support import rows
 
+from support import rows
 from waypost.sentinelone.wire import Risk
 from waypost.unified import findings, identity
 from waypost.unified.findings import CveFacts, Dimensions, Finding, Software
@@ -21,7 +21,14 @@ MOVING = ("daysDetected", "lastScanDate", "lastScanResult")
 SILENT = ("mitigationStatus", "mitigationStatusChangeTime", "mitigationStatusChangedBy", "mitigationStatusReason",
           "markType", "markedBy", "markedDate", "reason", "detectionDate")  # fmt: skip
 """Fields of which null, empty and absent say the same, so that the tables do not tell them apart."""
-ADDED = {"application", "applicationName", "applicationVendor", "applicationVersion", "status", "mitigationStatus"}
+ADDED = {
+    "application",
+    "applicationName",
+    "applicationVendor",
+    "applicationVersion",
+    "status",
+    "mitigationStatus",
+}
 """Fields that a rebuilt row may have more than the one that was sent: they follow from the others."""
 
 
@@ -124,7 +131,11 @@ def test_reading_leaves_the_row_whole() -> None:
         ({"baseScore": "7.00", "cvssVersion": "3.1"}, 7.0, "3.1"),
         ({"baseScore": 7, "cvssVersion": 3.1}, 7.0, "3.1"),
         ({"nvdBaseScore": "8.80", "nvdCvssVersion": "3.1", "riskScore": "7.20"}, 8.8, "3.1"),
-        ({"nvdBaseScore": None, "nvdCvssVersion": None, "baseScore": "5.00", "cvssVersion": "2.0"}, 5.0, "2.0"),
+        (
+            {"nvdBaseScore": None, "nvdCvssVersion": None, "baseScore": "5.00", "cvssVersion": "2.0"},
+            5.0,
+            "2.0",
+        ),
         ({"nvdBaseScore": "", "baseScore": ""}, None, None),
         ({"baseScore": None, "cvssVersion": None}, None, None),
         ({"baseScore": "0.00", "cvssVersion": "3.1"}, 0.0, "3.1"),
@@ -210,7 +221,11 @@ def test_what_nearly_every_row_says_is_not_stored() -> None:
 
 def test_decisions_and_marks_are_kept() -> None:
     """Who decided what, when and why stays with the finding, as sent."""
-    decided = {"mitigationStatus": "On hold", "mitigationStatusChangedBy": "Ada", "mitigationStatusReason": "later"}
+    decided = {
+        "mitigationStatus": "On hold",
+        "mitigationStatusChangedBy": "Ada",
+        "mitigationStatusReason": "later",
+    }
     marked = {"markType": {"description": "False Positive"}, "markedBy": "Bob", "reason": "vendored"}
     finding, _, _ = mapped(risk(**decided, **marked))
     assert finding.state is FindingState.IGNORED

@@ -32,7 +32,10 @@ def test_device_ids_never_change() -> None:
     ("parts", "expected"),
     [
         (("CVE-2024-3094", "xz", "Tukaani", "5.6.0"), "cf6c8eb9-4972-8b0b-8ece-cd69f99218c2"),
-        (("CVE-2012-6655", "accountsservice", "Ubuntu Developers <u@ubuntu.com>", ""), "cf6c8eb9-4972-8e6b-9e11-076b793faad4"),
+        (
+            ("CVE-2012-6655", "accountsservice", "Ubuntu Developers <u@ubuntu.com>", ""),
+            "cf6c8eb9-4972-8e6b-9e11-076b793faad4",
+        ),
         (("CVE-2024-1", "ä€😀", "", "1"), "cf6c8eb9-4972-82f2-a3dc-79f07c501ba7"),
     ],
 )
@@ -88,8 +91,12 @@ def test_a_finding_begins_with_its_device(parts: tuple[bytes, int, str, str, str
     assert finding(*parts)[:6] == identity.device(*parts[:2])[:6]
 
 
-@given(st.lists(st.one_of(st.none(), TEXTS, st.floats(allow_nan=False))), st.lists(st.one_of(st.none(), TEXTS)))
+@given(
+    st.lists(st.one_of(st.none(), TEXTS, st.floats(allow_nan=False))), st.lists(st.one_of(st.none(), TEXTS))
+)
 def test_content_tells_every_difference(one: list[object], other: list[object]) -> None:
     """Different content has different keys, and all are positive numbers that PostgreSQL can hold."""
-    assert (identity.content(one) == identity.content(other)) == (list(map(repr, one)) == list(map(repr, other)))
+    assert (identity.content(one) == identity.content(other)) == (
+        list(map(repr, one)) == list(map(repr, other))
+    )
     assert 0 <= identity.content(one) < 1 << 63

@@ -11,20 +11,30 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support import hub as hubs
 from support.hub import Hub
 from support.server import Server
-
 from waypost import errors
 from waypost.unified import reading
 from waypost.unified.reading import Filters, Item, ListPage
 from waypost.unified.words import DeviceState, FindingState, Severity, word
 
 List = Callable[..., Awaitable[ListPage]]
-LISTS: dict[str, List] = {"findings": reading.findings, "devices": reading.devices, "software": reading.software}
+LISTS: dict[str, List] = {
+    "findings": reading.findings,
+    "devices": reading.devices,
+    "software": reading.software,
+}
+ALL = Filters()
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SITES = {1: "Main", 2: "ÄRZTE Łódź", 3: "main"}
-SOFTWARE = [("7-Zip", "Igor Pavlov", "19.00"), ("7-Zip", "Igor Pavlov", "24.09"), ("Éditeur 100%", "A & B", ""), ("xz", "", "5.6")]
+SOFTWARE = [
+    ("7-Zip", "Igor Pavlov", "19.00"),
+    ("7-Zip", "Igor Pavlov", "24.09"),
+    ("Éditeur 100%", "A & B", ""),
+    ("xz", "", "5.6"),
+]
 CVES = ["CVE-2024-3094", "cve-2024-0001", "CVE-2021-44228"]
 
 
@@ -88,7 +98,7 @@ def fill(db: psycopg.Connection[Any]) -> None:
         )  # fmt: skip
 
 
-async def everything(list_: List, hub: Hub, filters: Filters = Filters(), limit: int = 1000) -> list[Item]:
+async def everything(list_: List, hub: Hub, filters: Filters = ALL, limit: int = 1000) -> list[Item]:
     items: list[Item] = []
     cursor = ""
     while True:
@@ -167,13 +177,17 @@ FINDING_FILTERS: dict[str, tuple[Filters, Callable[[Any], bool]]] = {
     ),
     "all at once": (
         Filters(("one",), ("main",), ("critical", "high"), ("open", "on_hold"), ("CVE-2024-3094",), ("PC-1",), "7"),
-        lambda item: item.connection == "one" and item.site in ("Main", "main") and item.severity in ("critical", "high")
+        lambda item: item.connection == "one" and item.site in ("Main", "main")
+        and item.severity in ("critical", "high")
         and item.state in ("open", "on_hold") and item.cve == CVES[0] and item.device.name == "PC-1"
         and "7" in item.software.name,
     ),
 }  # fmt: skip
 FINDING_FILTERS |= {
-    f"severity {word(one)}": (Filters(severity=(word(one).upper(),)), lambda item, one=one: item.severity == word(one))
+    f"severity {word(one)}": (
+        Filters(severity=(word(one).upper(),)),
+        lambda item, one=one: item.severity == word(one),
+    )
     for one in Severity
 }
 FINDING_FILTERS |= {
@@ -225,7 +239,9 @@ async def test_states_of_devices(estate: Hub) -> None:
 async def test_software_adds_up(estate: Hub, name: str) -> None:
     """An application's numbers are those of its findings that are not resolved, over all connections."""
     filters, fits = FINDING_FILTERS[name]
-    open_ = [item for item in await everything(reading.findings, estate) if fits(item) and item.state != "resolved"]
+    open_ = [
+        item for item in await everything(reading.findings, estate) if fits(item) and item.state != "resolved"
+    ]
     listed = await everything(reading.software, estate, filters)
     for item in listed:
         mine = [f for f in open_ if (f.software.name, f.software.version) == (item.name, item.version)]
@@ -258,7 +274,9 @@ async def test_words_that_are_none(estate: Hub, filters: Filters, words: str) ->
 
 async def test_states_of_devices_are_others(estate: Hub) -> None:
     """A list of devices knows the states of devices only."""
-    with pytest.raises(errors.FilterError, match="unknown, active, inactive, decommissioned, uninstalled, gone"):
+    with pytest.raises(
+        errors.FilterError, match="unknown, active, inactive, decommissioned, uninstalled, gone"
+    ):
         await reading.devices(estate.db, Filters(state=("open",)))
 
 
@@ -285,7 +303,19 @@ async def test_a_cursor_of_another_list(estate: Hub, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "====", "ä", "bnVsbA", "W10", "WyJhIl0", "e30", "A" * 1000, "\0", base64.b64encode(b"[1,2,3,4]").decode()]
+    "cursor",
+    [
+        "x",
+        "====",
+        "ä",
+        "bnVsbA",
+        "W10",
+        "WyJhIl0",
+        "e30",
+        "A" * 1000,
+        "\0",
+        base64.b64encode(b"[1,2,3,4]").decode(),
+    ],
 )
 @pytest.mark.parametrize("name", LISTS)
 async def test_cursors_that_are_none(estate: Hub, name: str, cursor: str) -> None:
@@ -303,9 +333,9 @@ async def test_an_altered_cursor(estate: Hub, name: str, place: int, letter: str
     place %= len(cursor)
     for altered in (cursor[:place] + letter + cursor[place + 1 :], cursor[:place] or "A"):
         padding = "=" * (-len(altered) % 4)
-        same = len(altered) % 4 != 1 and base64.urlsafe_b64decode(altered + padding) == base64.urlsafe_b64decode(
-            cursor + "=" * (-len(cursor) % 4)
-        )
+        same = len(altered) % 4 != 1 and base64.urlsafe_b64decode(
+            altered + padding
+        ) == base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         if not same:
             with pytest.raises(errors.FilterError):
                 await LISTS[name](estate.db, Filters(), limit=1, cursor=altered)

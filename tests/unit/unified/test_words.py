@@ -101,7 +101,9 @@ def test_mitigation_decides_what_is_there_and_unmarked(
 
 @pytest.mark.parametrize("mitigation", MITIGATIONS, ids=str)
 @pytest.mark.parametrize(
-    "mark", ["False Positive", "FALSE_POSITIVE", "Something new", {"description": "no"}, ["x"], True], ids=repr
+    "mark",
+    ["False Positive", "FALSE_POSITIVE", "Something new", {"description": "no"}, ["x"], True],
+    ids=repr,
 )
 def test_any_other_mark_means_ignored(mark: object, mitigation: str | None) -> None:
     """A risk that somebody marked is ignored, whatever is decided about it besides."""

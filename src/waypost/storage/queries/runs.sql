@@ -35,10 +35,6 @@ DELETE FROM sync_seen s WHERE s.connection_id = %(connection_id)s
   AND NOT EXISTS (SELECT FROM sync_run r WHERE r.connection_id = s.connection_id AND r.run_id = s.run_id
                   AND r.state IN ('running', 'interrupted'))
 
--- name: forget_seen_of
--- What a run had seen, once it is swept.
-DELETE FROM sync_seen WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
-
 -- name: start
 -- A new run.
 INSERT INTO sync_run (connection_id, pull_id, stream, kind, fence, lease_until, worker, since)
@@ -72,6 +68,19 @@ VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(scope)s, %(scope_id)s, %(scop
 -- A run's plan and how far each walk is.
 SELECT walk, scope, scope_id, scope_name, state, whole, cursor, batches FROM sync_walk
 WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s ORDER BY walk
+
+-- name: owed
+-- Partitions that the console refused in the last full pull of risks, or since, and has not shown again.
+SELECT DISTINCT w.scope, w.scope_id, w.scope_name
+FROM sync_walk w JOIN sync_run r ON r.connection_id = w.connection_id AND r.run_id = w.run_id
+WHERE w.connection_id = %(connection_id)s AND w.state = 'refused' AND w.scope <> 'connection'
+  AND r.stream = 'risks' AND r.started_at >= (
+    SELECT max(started_at) FROM sync_run
+    WHERE connection_id = %(connection_id)s AND stream = 'risks' AND kind = 'full' AND state IN ('done', 'partial'))
+  AND NOT EXISTS (
+    SELECT FROM sync_walk w2 JOIN sync_run r2 ON r2.connection_id = w2.connection_id AND r2.run_id = w2.run_id
+    WHERE w2.connection_id = %(connection_id)s AND w2.state = 'complete' AND r2.started_at > r.started_at
+      AND (w2.scope, w2.scope_id) = (w.scope, w.scope_id))
 
 -- name: advance
 -- How far the walks of a batch are, in the transaction of their rows.
