@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from waypost import errors, telemetry
 from waypost import settings as settings_module
-from waypost import telemetry
 from waypost.connections.vault import Vault
 from waypost.sentinelone.address import Allowed
 from waypost.settings import Settings
@@ -54,7 +54,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     async def main() -> T:
         task = asyncio.ensure_future(work)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise errors.InterruptedRunError("Stopped on request; what was stored stays.") from None
 
     return asyncio.run(main())
 
