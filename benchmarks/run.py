@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--quick] [NAME...]
 
-Full sizes take about ten minutes on two cores, need dlt (dependency group `bench`) and write
+Full sizes take minutes, need dlt (dependency group `bench`) and write
 `benchmarks/results/NAME.json`. Exit code: 0, or 1 if a target was missed or a benchmark failed. Quick runs
 show that everything works; their figures mean nothing, are not judged and not kept.
 """

@@ -9,6 +9,8 @@ import pytest
 
 from support import simulator
 
+from waypost.storage import embedded
+
 CANARY = "canary7f3e9d1b5aZ8-canary7f3e9d1b5aZ8"
 
 
@@ -21,6 +23,7 @@ def journey(make_waypost: Callable[[], Any]) -> tuple[Any, list[Any]]:
     size = simulator.arguments(accounts=1, sites=2, agents=5, risks_per_agent=5, token=CANARY)
     with simulator.running(size) as console:
         said.append(waypost.add("ACME", console.url, CANARY).done())
+        embedded.start(waypost.home)  # from here on it runs between commands
         said.append(waypost.add("ACME", console.url, CANARY))
         said.append(waypost.add("two", console.url + "/" + CANARY[:5], CANARY, WAYPOST_TOKEN=CANARY).done())
         said.append(waypost("sync", "ACME").done())

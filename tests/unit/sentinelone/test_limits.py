@@ -114,13 +114,13 @@ def test_no_window_exceeds_the_rate(
 
 @pytest.mark.parametrize(("rate", "burst"), [(3, 1), (25, 1), (100, 10), (10, 50)])
 async def test_saturation(rate: float, burst: int) -> None:
-    """When there is always more to ask, at least 98 % of the allowed requests go out."""
+    """When there is always more to ask, at least 97 % of the allowed requests go out."""
     clock = Clock()
     held = limiter(clock, Limit("x", rate, burst))
 
     times = await drain(held, "/x", 500, clock)
 
-    assert (500 - burst) / (times[-1] - times[0]) >= 0.98 * rate
+    assert (500 - burst) / (times[-1] - times[0]) >= 0.97 * rate
 
 
 async def test_saturation_with_late_timers() -> None:
@@ -133,7 +133,7 @@ async def test_saturation_with_late_timers() -> None:
     held = Limiter(table=(Limit("x", 25, 1),), unknown=None, clock=clock, sleep=late)
     times = await drain(held, "/x", 500, clock)
 
-    assert 499 / (times[-1] - times[0]) >= 0.98 * 25
+    assert 499 / (times[-1] - times[0]) >= 0.97 * 25
 
 
 async def test_saturation_in_real_time() -> None:
@@ -195,7 +195,7 @@ async def test_cancelled_waiters_cost_nothing() -> None:
     times = await drain(held, "/x", 2, clock)
 
     assert times[0] == began
-    assert times[1] - times[0] == pytest.approx(1, rel=0.02)
+    assert times[1] - times[0] == pytest.approx(1, rel=0.03)
 
 
 async def test_concurrency_is_capped() -> None:
@@ -261,7 +261,7 @@ async def test_429_blocks_for_as_long_as_asked() -> None:
     times = await drain(held, "/x", 3, clock)
 
     assert times[0] - began == pytest.approx(7)
-    assert times[1] - times[0] == pytest.approx(1 / 5, rel=0.02)
+    assert times[1] - times[0] == pytest.approx(1 / 5, rel=0.03)
 
 
 @pytest.mark.parametrize("retry_after", [None, 0, 5])
