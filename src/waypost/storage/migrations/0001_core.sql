@@ -85,7 +85,8 @@ CREATE TABLE device (
   last_active_at timestamptz,
   updated_at     timestamptz,      -- the console's own
   added_at       timestamptz NOT NULL DEFAULT now(),  -- when Waypost first saw it
-  moved_at       timestamptz,      -- when Waypost last saw it change its site
+  moved_at       timestamptz,      -- when Waypost last saw it change its site,
+  moved_from     bigint,           -- and which one it left
   row_hash       bigint NOT NULL,  -- of everything but what moves by itself
   vendor         jsonb,            -- the agent as sent, secrets apart; null while only risks named it
   scanned_at     timestamptz,      -- last scan for vulnerabilities, from the risk rows; findings' last_seen
@@ -190,7 +191,7 @@ CREATE TABLE sync_walk (
   walk          integer NOT NULL,
   scope         text NOT NULL CHECK (scope IN ('connection', 'account', 'site', 'device')),
   scope_id      bigint,
-  scope_name    text,                -- of a device, which the console cannot look up by id
+  scope_name    text,                -- of devices, which the console cannot look up by id
   -- pending -> complete | refused; a walk with a hole is complete but not whole
   state         text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'complete', 'refused')),
   whole         boolean NOT NULL DEFAULT true,
@@ -251,3 +252,7 @@ ALTER TABLE finding ALTER COLUMN connection_id SET STATISTICS 0;
 ALTER TABLE device ALTER COLUMN connection_id SET STATISTICS 0;
 ALTER TABLE software ALTER COLUMN connection_id SET STATISTICS 0;
 ALTER TABLE cve_facts ALTER COLUMN connection_id SET STATISTICS 0;
+
+-- An agent as sent is some 3 kB of JSON that is written often and read seldom: compressing it cost more than
+-- everything else about a device.
+ALTER TABLE device ALTER COLUMN vendor SET STORAGE EXTERNAL;

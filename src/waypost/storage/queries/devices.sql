@@ -28,7 +28,8 @@ WITH incoming AS (
       agent_uuid = excluded.agent_uuid, registered_at = excluded.registered_at,
       last_active_at = excluded.last_active_at, updated_at = excluded.updated_at,
       row_hash = excluded.row_hash, vendor = excluded.vendor, changed_at = now(),
-      moved_at = CASE WHEN d.site_id IS DISTINCT FROM excluded.site_id THEN now() ELSE d.moved_at END
+      moved_at = CASE WHEN d.site_id IS DISTINCT FROM excluded.site_id THEN now() ELSE d.moved_at END,
+      moved_from = CASE WHEN d.site_id IS DISTINCT FROM excluded.site_id THEN d.site_id ELSE d.moved_from END
   WHERE d.state <> excluded.state OR d.vendor IS DISTINCT FROM excluded.vendor
   RETURNING d.device_id, d.device_uuid, d.site_id, d.state, d.row_hash
 ), described AS (
@@ -53,15 +54,24 @@ WITH incoming AS (
 SELECT coalesce(kind, 0), count(*) FROM described GROUP BY kind
 
 -- name: arrived
--- Devices that changed their site, or came from where the token does not see, since risks were last read. What
--- was found on them before is no change to the console, so that a delta does not bring it.
+-- Devices whose risks a delta does not bring, though they are new or other than they were: those that came from
+-- where the token does not see, or moved between a site with Vulnerability Management and one without, whose rows
+-- differ (API notes, section 2). To the console none of this changes a risk.
 SELECT d.device_id, d.name, d.site_id
-FROM device d CROSS JOIN (
+FROM device d
+CROSS JOIN (
   SELECT max(started_at) AS at FROM sync_run
   WHERE connection_id = %(connection_id)s AND stream = 'risks' AND state IN ('done', 'partial')
 ) r
+LEFT JOIN site s ON s.connection_id = d.connection_id AND s.site_id = d.site_id
+LEFT JOIN site f ON f.connection_id = d.connection_id AND f.site_id = d.moved_from
 WHERE d.connection_id = %(connection_id)s AND d.vendor IS NOT NULL AND NOT d.state = ANY (%(retired_states)s)
-  AND (d.moved_at >= r.at OR (d.added_at >= r.at AND d.registered_at < %(since)s))
+  AND ((d.added_at >= r.at AND d.registered_at < %(since)s)
+    OR (d.moved_at >= r.at AND (
+      f.site_id IS NULL OR f.gone_at IS NOT NULL
+      OR jsonb_path_exists(s.vendor, '$.licenses.modules[*] ? (@.name == "vulnerability_management")')
+         IS DISTINCT FROM
+         jsonb_path_exists(f.vendor, '$.licenses.modules[*] ? (@.name == "vulnerability_management")'))))
 ORDER BY d.device_id
 
 -- name: unlisted

@@ -80,7 +80,7 @@ WHERE w.connection_id = %(connection_id)s AND w.state = 'refused' AND w.scope <>
   AND NOT EXISTS (
     SELECT FROM sync_walk w2 JOIN sync_run r2 ON r2.connection_id = w2.connection_id AND r2.run_id = w2.run_id
     WHERE w2.connection_id = %(connection_id)s AND w2.state = 'complete' AND r2.started_at > r.started_at
-      AND (w2.scope, w2.scope_id) = (w.scope, w.scope_id))
+      AND (w2.scope, w2.scope_id, w2.scope_name) IS NOT DISTINCT FROM (w.scope, w.scope_id, w.scope_name))
 
 -- name: advance
 -- How far the walks of a batch are, in the transaction of their rows.
