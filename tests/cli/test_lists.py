@@ -48,23 +48,21 @@ def test_keys_of_what_is_nested(pulled: Any) -> None:
         assert item["software"].keys() == {"name", "vendor", "version"}
 
 
-@pytest.mark.parametrize(
-    ("command", "limit"), [("finding list", 50), ("device list", 7), ("software list", 20)]
-)
-def test_pages(pulled: Any, command: str, limit: int) -> None:
+@pytest.mark.parametrize("command", ["finding list", "device list", "software list"])
+def test_pages(pulled: Any, command: str) -> None:
     """The cursor of a page leads to the next, until there is none: together they are the list."""
     whole = ask(pulled, command, "--limit", "10000")
     assert whole["next_cursor"] is None
+    limit = len(whole["items"]) // 3
     items: list[Any] = []
     cursor: list[str] = []
-    for _ in range(len(whole["items"]) // limit + 1):
+    for _ in range(5):
         page = ask(pulled, command, "--limit", str(limit), *cursor)
         items += page["items"]
         if page["next_cursor"] is None:
             break
         cursor = ["--cursor", page["next_cursor"]]
     assert items == whole["items"]
-    assert len(items) > limit
 
 
 def test_filters_may_be_given_in_many_ways(pulled: Any) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from support import simulator
-
 from waypost.storage import embedded
 
 CANARY = "canary7f3e9d1b5aZ8-canary7f3e9d1b5aZ8"

