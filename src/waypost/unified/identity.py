@@ -1,7 +1,8 @@
 """Ids that Waypost gives (rule 5): derived from what a thing is, so that the same thing keeps its id.
 
-All are BLAKE2b of the parts, each behind its length so that no two lists of parts read the same. An
-attacker who names software cannot choose a collision, which a faster hash would allow.
+All are BLAKE2b of the parts, told apart by their lengths or by a NUL, which no text here can hold
+(`sentinelone/wire.py`), so that no two lists of parts read the same. An attacker who names software cannot choose
+a collision, which a faster hash would allow.
 """
 
 import hashlib

@@ -197,3 +197,15 @@ def test_a_slow_start_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert calls
     with psycopg.connect(url) as db:
         assert db.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another user")
+def test_closed_folders_above_it_stay_closed_to_reading(tmp_path: Path) -> None:
+    """Started by root, the server may pass through the folders on its way, and nobody else learns what is in them."""
+    above = tmp_path / "closed"
+    above.mkdir(mode=0o700)
+
+    with psycopg.connect(embedded.start(above / "home")) as db:
+        assert db.execute("SELECT 1").fetchone() == (1,)
+
+    assert stat.S_IMODE(above.stat().st_mode) == 0o711
