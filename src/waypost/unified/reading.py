@@ -270,7 +270,8 @@ def _time(text: str, name: str) -> datetime | None:
 
 def _cursor(kind: str, filters: Filters, key: list[Any]) -> str:
     text = msgspec.json.encode([_digest(kind, filters), *key])
-    return base64.urlsafe_b64encode(_checksum(text) + text).decode().rstrip("=")
+    # The text comes first: it always begins with a letter, and no command line takes it for an option.
+    return base64.urlsafe_b64encode(text + _checksum(text)).decode().rstrip("=")
 
 
 def _checksum(text: bytes) -> bytes:
@@ -285,8 +286,8 @@ def _after(cursor: str, kind: str, filters: Filters, parts: int) -> list[Any]:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
         raw = b""
-    text = raw[_CHECKSUM_BYTES:]
-    if _checksum(text) != raw[:_CHECKSUM_BYTES]:
+    text = raw[:-_CHECKSUM_BYTES]
+    if _checksum(text) != raw[-_CHECKSUM_BYTES:]:
         raise errors.FilterError(
             "The cursor has been cut short or altered.", remedy="Start from the first page."
         )

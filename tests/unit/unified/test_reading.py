@@ -302,6 +302,12 @@ async def test_a_cursor_of_another_list(estate: Hub, name: str) -> None:
     assert (await LISTS[name](estate.db, Filters(), limit=2, cursor=cursor)).items
 
 
+@given(key=st.lists(st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=20)), max_size=3))
+def test_a_cursor_is_no_option(key: list[Any]) -> None:
+    """A cursor begins with a letter, so that `--cursor` takes whatever a page gave."""
+    assert reading._cursor("findings", Filters(), key)[0].isalpha()
+
+
 @pytest.mark.parametrize(
     "cursor",
     [
