@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import psycopg
 import pytest
 
 from support import program, simulator
@@ -15,6 +17,8 @@ from support.program import Program, Running
 from support.simulator import Simulator
 
 Start = Callable[..., Simulator]
+Freeze = Callable[[Running, str], None]
+IN_TRANSACTION = "starts_with(state, 'idle in transaction')"
 KILLS = 4
 ESTATE = {"accounts": 2, "sites": 5, "agents": 30, "risks_per_agent": 30, "latency": 40}
 STORED = (
@@ -44,18 +48,37 @@ def everything(database_url: str) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
-def freeze(running: Running, database_url: str) -> None:
-    """Stop it between two transactions: one that it is in is ended by the server, but only after a lease's time."""
+def sessions(database_url: str, state: str) -> bool:
+    """Whether the program has a database session of which this is true."""
+    query = (
+        "SELECT pid FROM pg_stat_activity"  # noqa: S608  # constants
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        f" AND application_name = 'waypost' AND {state}"
+    )
+    return bool(program.rows(database_url, query))
+
+
+def freeze_between_transactions(running: Running, database_url: str) -> None:
     for _ in range(200):
         running.send(signal.SIGSTOP)
-        if not program.rows(
-            database_url,
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND application_name = 'waypost' AND xact_start IS NOT NULL",
-        ):
+        running.wait_until(lambda: running.stopped)
+        time.sleep(0.05)  # what it had sent, the server has answered by now
+        if not sessions(database_url, IN_TRANSACTION):
             return
         running.send(signal.SIGCONT)
     raise AssertionError("it was never between two transactions")
+
+
+def freeze_inside_a_transaction(running: Running, database_url: str) -> None:
+    """Hold what it is about to write, stop it while it waits for that, let go."""
+    with psycopg.connect(database_url, options="-c search_path=waypost") as db:
+        db.execute("SELECT FROM sync_run WHERE state = 'running' FOR UPDATE")
+        assert running.wait_until(
+            lambda: sessions(database_url, "xact_start < query_start AND wait_event_type = 'Lock'")
+        )
+        running.send(signal.SIGSTOP)
+        running.wait_until(lambda: running.stopped)
+    assert running.wait_until(lambda: sessions(database_url, IN_TRANSACTION))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -84,9 +107,23 @@ async def test_killed_at_random_points(seed: int, hub: Hub, start_simulator: Sta
         console.advance()
 
 
-@pytest.mark.parametrize("pages", [1, 12])
+def pass_a_lease(database_url: str) -> None:
+    """Do what happens when a lease's time passes: the server ends sessions inside transactions, the lease ends."""
+    program.rows(
+        database_url,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"  # noqa: S608  # constants
+        " WHERE datname = current_database()"
+        f" AND application_name = 'waypost' AND {IN_TRANSACTION}",
+    )
+    program.rows(database_url, "UPDATE sync_run SET lease_until = now() WHERE state = 'running'")
+
+
+@pytest.mark.parametrize(
+    ("pages", "freeze"),
+    [(1, freeze_between_transactions), (12, freeze_between_transactions), (12, freeze_inside_a_transaction)],
+)
 async def test_a_frozen_worker_loses_its_lease(
-    pages: int, hub: Hub, start_simulator: Start, waypost: Program, database_url: str
+    pages: int, freeze: Freeze, hub: Hub, start_simulator: Start, waypost: Program, database_url: str
 ) -> None:
     """Another worker takes a frozen one's run over once its lease ran out; thawed, it stores nothing more."""
     console = start_simulator(**{**ESTATE, "latency": 150}, seed=50)
@@ -99,7 +136,7 @@ async def test_a_frozen_worker_loses_its_lease(
         assert early.wait() == 1
         assert "sync.running" in early.output
 
-        program.rows(database_url, "UPDATE sync_run SET lease_until = now() WHERE state = 'running'")
+        pass_a_lease(database_url)
         other = waypost.run("sync")
         assert other.wait() == 0, other.output
         await truths.assert_equal(hub, connection, console.truth())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 from support.hub import MASTER_KEY
 
@@ -88,6 +89,11 @@ class Running:
         return self._process.poll() is not None
 
     @property
+    def stopped(self) -> bool:
+        """Whether a SIGSTOP has reached it."""
+        return "State:\tT" in Path(f"/proc/{self.pid}/status").read_text()
+
+    @property
     def output(self) -> str:
         """What it has written to standard output and standard error."""
         return self._output.read_text()
@@ -124,4 +130,5 @@ def rows(database_url: str, query: str, parameters: Sequence[object] = ()) -> li
     """Ask the database once."""
     with psycopg.connect(database_url, autocommit=True, options="-c search_path=waypost") as db:
         cursor = db.execute(query.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
+        result = cursor.pgresult
+        return cursor.fetchall() if result and result.status == ExecStatus.TUPLES_OK else []

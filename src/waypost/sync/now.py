@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+import psycopg
 
 from waypost import errors
 from waypost.connections import registry
@@ -14,6 +15,7 @@ from waypost.storage.database import Database
 from waypost.sync import runs
 from waypost.sync.progress import Listener, silent
 from waypost.sync.pull import Puller, PullResult
+from waypost.sync.runs import Claim
 from waypost.sync.streams import IN_ORDER, Stream
 
 
@@ -53,6 +55,20 @@ async def pull(
             except errors.TokenRefusedError:
                 await registry.set_state(db, connection, "needs_attention")
                 raise
+            except psycopg.Error:
+                if db.broken and await _taken_over(means.database, claim):
+                    raise errors.LeaseLostError from None
+                raise
             await registry.set_state(db, connection, "active")
             await registry.proved(db, connection, began)
         return result
+
+
+async def _taken_over(database: Database, claim: Claim) -> bool:
+    """Whether another worker holds the connection now.
+
+    The server ends the session of a worker that was frozen inside a transaction; thawed, the worker finds its
+    session broken before it can find its fence gone.
+    """
+    async with database.connect() as db:
+        return not await runs.holds(db, claim)

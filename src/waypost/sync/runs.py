@@ -172,6 +172,12 @@ async def renew(db: Connection, run: Run) -> None:
         raise errors.LeaseLostError
 
 
+async def holds(db: Connection, claim: Claim) -> bool:
+    """Whether nobody has claimed the connection since."""
+    cursor = await db.execute(queries.runs.fence, {"connection_id": claim.connection_id})
+    return await cursor.fetchone() == (claim.fence,)
+
+
 async def keep_alive(db: Connection, run: Run) -> None:
     """Prolong the lease for as long as this is awaited: a slow console must not cost it."""
     facts = {

@@ -3,6 +3,10 @@
 UPDATE connection SET fence = fence + 1 WHERE connection_id = %(connection_id)s
 RETURNING fence, connection_uuid
 
+-- name: fence
+-- The newest claim's.
+SELECT fence FROM connection WHERE connection_id = %(connection_id)s
+
 -- name: held_until
 -- Until when a worker holds the connection, if one does.
 SELECT max(lease_until), min(worker) FROM sync_run
