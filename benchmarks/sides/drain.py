@@ -20,7 +20,7 @@ import psycopg
 from msgspec import UNSET
 
 from waypost import telemetry
-from waypost.connections import registry
+from waypost.connections import credentials
 from waypost.sentinelone import pages
 from waypost.sentinelone.address import Allowed
 from waypost.sentinelone.client import Client
@@ -115,7 +115,7 @@ async def drain(client: Client, stream: Stream, partitions: Sequence[Partition],
 
 
 async def everything(table: Table | None) -> dict[str, Any]:
-    client = registry.client(
+    client = credentials.client(
         os.environ["CONSOLE_URL"],
         os.environ["CONSOLE_TOKEN"],
         Allowed.parse("127.0.0.1"),

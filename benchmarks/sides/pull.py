@@ -15,7 +15,7 @@ from typing import Any
 
 from waypost import telemetry
 from waypost.connections import registry
-from waypost.connections.registry import Connection
+from waypost.connections.connection import Connection
 from waypost.connections.vault import Vault
 from waypost.sentinelone.address import Allowed
 from waypost.sentinelone.limits import Limiter

@@ -11,7 +11,20 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     │   ├── SettingsError          a setting that cannot be used
     │   ├── NoSuchConnectionError
     │   ├── ConnectionExistsError
-    │   └── NarrowerScopeError     a new token that sees less than the one it replaces
+    │   ├── SameIdentityError      a console and identity that another connection has already
+    │   ├── OtherConsoleError      a new token for a console that is not the connection's
+    │   ├── CheckFailedError       a new connection whose check failed; it was not saved
+    │   ├── DefaultConnectionError the default connection is to go, and nothing takes its place
+    │   ├── NarrowerScopeError     a new token that sees less than the one it replaces
+    │   ├── NoSuchOrganizationError
+    │   ├── OrganizationNameError  a name that is none, or taken
+    │   ├── InvalidFieldError      a field of a request or form that cannot be used
+    │   └── NotFoundError          what the API's path names does not exist
+    ├── AccessError                the API does not know the caller, or does not let it
+    │   ├── KeyRefusedError        no key, or one that is wrong, expired or revoked
+    │   ├── KeyScopeError          a key without the scope that this needs
+    │   ├── TooManyAttemptsError   too many wrong keys or link tries from one place
+    │   └── LinkRefusedError       a connect link that is wrong, used, expired or revoked
     ├── ConsoleError               a console did not give what was asked
     │   ├── UnreachableError       no answer: DNS, TLS, refused, timed out
     │   ├── NotAConsoleError       an answer, but not from a SentinelOne console
@@ -68,8 +81,15 @@ class WaypostError(Exception):
     reaction: ClassVar[Reaction] = Reaction.TERMINAL
     remedy: str = "Run the command again; if it happens again, report it with the log."
 
-    def __init__(self, message: str = "", *, remedy: str = "", owner: Owner | None = None) -> None:
+    field: str = ""
+    """The field of a request or form that is wrong, where it is one."""
+
+    def __init__(
+        self, message: str = "", *, remedy: str = "", owner: Owner | None = None, field: str = ""
+    ) -> None:
         super().__init__(message or self.__doc__ or self.code)
+        if field:
+            self.field = field
         if remedy:
             self.remedy = remedy
         if owner is not None:
@@ -93,6 +113,7 @@ class AddressError(UsageError):
 
     code = "connection.address"
     owner = Owner.CUSTOMER
+    field = "url"
     remedy = (
         "Use the address that the console shows in the browser, like https://usea1-example.sentinelone.net"
     )
@@ -103,6 +124,7 @@ class TokenShapeError(UsageError):
 
     code = "connection.token_shape"
     owner = Owner.CUSTOMER
+    field = "token"
     remedy = "Give the API token on standard input or in WAYPOST_TOKEN; it is never an argument."
 
 
@@ -134,12 +156,116 @@ class ConnectionExistsError(UsageError):
     remedy = "Choose another name, or remove the first with `waypost connection remove`."
 
 
+class SameIdentityError(UsageError):
+    """Another connection has this console and identity already."""
+
+    code = "connection.same_identity"
+    owner = Owner.CUSTOMER
+    field = "token"
+    remedy = "Use the connection that exists, or the token of another service user."
+
+
+class OtherConsoleError(UsageError):
+    """The token belongs to another console than the connection's."""
+
+    code = "connection.other_console"
+    owner = Owner.CUSTOMER
+    field = "token"
+    remedy = "Use a token of the same console, or add a connection to the other one."
+
+
+class CheckFailedError(UsageError):
+    """The check failed, and nothing was saved."""
+
+    code = "connection.check_failed"
+    owner = Owner.CUSTOMER
+    remedy = "Mend what the check names and try again, or add --force to save it as it is."
+
+
+class DefaultConnectionError(UsageError):
+    """This is the default connection, and nothing takes its place."""
+
+    code = "connection.is_default"
+    remedy = "Name the connection that becomes the default, or say that there shall be none."
+
+
 class NarrowerScopeError(UsageError):
     """The new token sees less than the one that it would replace."""
 
     code = "connection.narrower_scope"
     owner = Owner.CUSTOMER
     remedy = "Use a token of the same accounts or sites, or add --narrower if it is meant to see less."
+
+
+class NoSuchOrganizationError(UsageError):
+    """There is no such organization."""
+
+    code = "organization.unknown"
+    field = "organization"
+    remedy = "See `waypost org list` for the names, or add it with `waypost org add NAME`."
+
+
+class OrganizationNameError(UsageError):
+    """An organization cannot have this name."""
+
+    code = "organization.name"
+    field = "name"
+    remedy = "Choose another name; `waypost org list` shows those that exist."
+
+
+class InvalidFieldError(UsageError):
+    """A field has a value that cannot be used."""
+
+    code = "request.field"
+    remedy = "See /api/v1/docs for the fields and their values."
+
+
+class NotFoundError(UsageError):
+    """What the path names does not exist."""
+
+    code = "request.not_found"
+    remedy = "See /api/v1/docs for the paths, and the lists for the ids."
+
+
+class AccessError(WaypostError):
+    """The caller may not do this."""
+
+    code = "access"
+    owner = Owner.OPERATOR
+
+
+class KeyRefusedError(AccessError):
+    """There is no valid API key with this request."""
+
+    code = "access.key"
+    remedy = "Send `Authorization: Bearer wp_…` with a key of `waypost key create`."
+
+
+class KeyScopeError(AccessError):
+    """The API key may not do this."""
+
+    code = "access.scope"
+    remedy = "Use a key with the scope that is named; `waypost key create --scope` makes one."
+
+
+class TooManyAttemptsError(AccessError):
+    """There were too many wrong attempts from this address."""
+
+    code = "access.too_many_attempts"
+    reaction = Reaction.TRANSIENT
+    remedy = "Wait as long as Retry-After says, and use the right key."
+
+    def __init__(self, message: str = "", *, retry_after: float = 60.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class LinkRefusedError(AccessError):
+    """This link does not exist, was used, has expired or was taken back."""
+
+    code = "access.link"
+    owner = Owner.CUSTOMER
+    remedy = "Ask whoever sent it for a new link."
 
 
 class ConsoleError(WaypostError):

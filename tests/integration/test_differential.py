@@ -11,7 +11,7 @@ from support import truth as truths
 from support.hub import Hub
 from support.simulator import Simulator
 from support.truth import Lag
-from waypost.connections.registry import Connection
+from waypost.connections.connection import Connection
 
 Start = Callable[..., Simulator]
 

@@ -11,7 +11,7 @@ from support import truth as truths
 from support.hub import Hub
 from support.simulator import Simulator
 from waypost import errors
-from waypost.connections.registry import Connection
+from waypost.connections.connection import Connection
 from waypost.sync import runs
 
 Start = Callable[..., Simulator]

@@ -12,7 +12,7 @@ import msgspec
 
 from support.hub import Hub
 from support.simulator import Document
-from waypost.connections.registry import Connection
+from waypost.connections.connection import Connection
 from waypost.unified import reading
 
 Key = tuple[int, str, str, str, str]

@@ -9,8 +9,8 @@ from cyclopts import App, Parameter
 
 from waypost import errors
 from waypost.cli import means, output
-from waypost.connections import registry
-from waypost.connections.registry import Connection
+from waypost.connections import credentials, registry
+from waypost.connections.connection import Connection
 from waypost.sync import runs
 
 app = App(name="connection", help="SentinelOne consoles and their API tokens.")
@@ -125,7 +125,7 @@ async def _rotate(name: str, token: str, *, narrower: bool) -> None:
     async with means.session() as session:
         (connection,) = await registry.get(session.db, [name])
         able = session.means()
-        await registry.rotate(
+        await credentials.rotate(
             session.db, able.vault, connection, token=token, allowed=able.allowed, narrower=narrower
         )
         (connection,) = await registry.get(session.db, [name])

@@ -17,7 +17,7 @@ from waypost import settings as settings_module
 from waypost.cli import means, output
 from waypost.cli.sync import drawing, summary
 from waypost.connections import registry
-from waypost.connections.registry import Connection
+from waypost.connections.connection import Connection
 from waypost.settings import Settings
 from waypost.storage import queries
 from waypost.sync import now, runs

@@ -31,7 +31,14 @@ class Queries:
         return iter(self._blocks.items())
 
 
+audit: Final = Queries("audit")
+keys: Final = Queries("keys")
+organizations: Final = Queries("organizations")
 connections: Final = Queries("connections")
+links: Final = Queries("links")
+health: Final = Queries("health")
+schedule: Final = Queries("schedule")
+credentials: Final = Queries("credentials")
 scopes: Final = Queries("scopes")
 devices: Final = Queries("devices")
 findings: Final = Queries("findings")

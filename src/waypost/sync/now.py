@@ -6,8 +6,8 @@ import msgspec
 import psycopg
 
 from waypost import errors
-from waypost.connections import registry
-from waypost.connections.registry import Connection
+from waypost.connections import credentials, registry
+from waypost.connections.connection import Connection
 from waypost.connections.vault import Vault
 from waypost.sentinelone.address import Allowed
 from waypost.sentinelone.limits import Limiter
@@ -47,7 +47,7 @@ async def pull(
     async with means.database.connect() as db, means.database.connect() as reader:
         cursor = await db.execute("SELECT now()")
         ((began,),) = await cursor.fetchall()
-        client = await registry.reach(db, means.vault, connection, means.allowed, means.limiter)
+        client = await credentials.reach(db, means.vault, connection, means.allowed, means.limiter)
         async with runs.claim(db, connection.connection_id, connection.name) as claim, client:
             puller = Puller(db, reader, client, claim, connection.name, listen)
             try:
@@ -60,7 +60,7 @@ async def pull(
                     raise errors.LeaseLostError from None
                 raise
             await registry.set_state(db, connection, "active")
-            await registry.proved(db, connection, began)
+            await credentials.proved(db, connection, began)
         return result
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from waypost import errors
-from waypost.connections import probe, registry
+from waypost.connections import credentials, probe
 from waypost.sentinelone.address import Allowed
 from waypost.sentinelone.limits import Limiter
 
@@ -14,7 +14,7 @@ ALLOWED = Allowed.parse("127.0.0.1")
 
 
 async def identify(console: Any, token: str) -> probe.Identity:
-    async with registry.client(console.url, token, ALLOWED, Limiter.unlimited()) as client:
+    async with credentials.client(console.url, token, ALLOWED, Limiter.unlimited()) as client:
         return await probe.identify(client)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from support.hub import Hub
 from waypost import errors
-from waypost.connections import registry
+from waypost.connections import credentials, registry
 from waypost.connections.vault import Vault
 from waypost.sentinelone.address import Allowed
 
@@ -30,7 +30,9 @@ async def test_what_is_stored(hub: Hub, console: Any, token: str) -> None:
 async def test_reaching_a_stored_connection(hub: Hub, console: Any, token: str) -> None:
     """A stored connection calls its console with the token that it was added with."""
     connection = await hub.add(console.url, token)
-    client = await registry.reach(hub.db, hub.means.vault, connection, hub.means.allowed, hub.means.limiter)
+    client = await credentials.reach(
+        hub.db, hub.means.vault, connection, hub.means.allowed, hub.means.limiter
+    )
     async with client:
         assert (await client.get("/agents")).body
     assert token not in repr(connection) + repr(client)
@@ -40,8 +42,8 @@ async def test_another_master_key_opens_nothing(hub: Hub, console: Any, token: s
     """A token that was sealed with another key is told as such; with its own key it opens."""
     connection = await hub.add(console.url, token)
     with pytest.raises(errors.VaultError, match="another master key"):
-        await registry.reach(hub.db, Vault(bytes(32)), connection, hub.means.allowed)
-    await registry.reach(hub.db, hub.means.vault, connection, hub.means.allowed)
+        await credentials.reach(hub.db, Vault(bytes(32)), connection, hub.means.allowed)
+    await credentials.reach(hub.db, hub.means.vault, connection, hub.means.allowed)
 
 
 async def test_a_token_copied_to_another_connection(hub: Hub, console: Any, token: str) -> None:
@@ -54,14 +56,14 @@ async def test_a_token_copied_to_another_connection(hub: Hub, console: Any, toke
         [other.connection_id],
     )
     with pytest.raises(errors.VaultError, match="moved to another row"):
-        await registry.reach(hub.db, hub.means.vault, other, hub.means.allowed)
+        await credentials.reach(hub.db, hub.means.vault, other, hub.means.allowed)
 
 
 async def test_a_host_that_is_no_longer_allowed(hub: Hub, console: Any, token: str) -> None:
     """What the operator no longer allows is no longer called, though it is stored."""
     connection = await hub.add(console.url, token)
     with pytest.raises(errors.AddressError):
-        await registry.reach(hub.db, hub.means.vault, connection, Allowed.parse(""))
+        await credentials.reach(hub.db, hub.means.vault, connection, Allowed.parse(""))
 
 
 @pytest.mark.parametrize("name", ["", " ", "-x", ".x", "_x", "x" * 81, "a\nb", "a/b", "a\0b", "x;y"])

@@ -1,0 +1,71 @@
+"""The audit log: who did what, when, and what it was before and after. Append-only, and never a secret.
+
+Whoever changes something that people answer for records it here, in the transaction of the change.
+"""
+
+import getpass
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from waypost.storage import queries
+from waypost.storage.database import Connection
+
+Facts = Mapping[str, Any]  # Any: whatever JSON holds
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts.
+
+    Attributes:
+        kind: `key` (an API key), `command` (the command line), `link` (a connect link) or `service` (Waypost itself).
+        name: The key's id and name, the user and machine, the link's id, or the job.
+        request_id: Of the HTTP request, to find it in the log.
+        organization_id: The one that the actor is bound to; None for all.
+    """
+
+    kind: str
+    name: str
+    request_id: str | None = None
+    organization_id: int | None = None
+
+
+SERVICE: Final = Actor("service", "waypost")
+
+
+def command() -> Actor:
+    """The person at the command line."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user has no name
+        user = "unknown"
+    return Actor("command", f"{user}@{socket.gethostname()}")
+
+
+async def record(
+    db: Connection,
+    actor: Actor,
+    action: str,
+    *,
+    subject_id: object = None,
+    subject_name: str | None = None,
+    organization_id: int | None = None,
+    before: Facts | None = None,
+    after: Facts | None = None,
+) -> None:
+    """Write one entry: an action like `connection.renamed`, and of `before` and `after` only what changed."""
+    facts = {
+        "actor_kind": actor.kind,
+        "actor": actor.name,
+        "request_id": actor.request_id,
+        "action": action,
+        "subject_id": None if subject_id is None else str(subject_id),
+        "subject_name": subject_name,
+        "organization_id": organization_id if organization_id is not None else actor.organization_id,
+        "before": None if before is None else Jsonb(msgspec.to_builtins(before)),
+        "after": None if after is None else Jsonb(msgspec.to_builtins(after)),
+    }
+    await db.execute(queries.audit.record, facts)

@@ -1,0 +1,1 @@
+"""What runs by itself: the worker that pulls what is due, and upkeep."""

@@ -1,0 +1,1 @@
+"""Organizations: the clients of whoever runs Waypost."""
