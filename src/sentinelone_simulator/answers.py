@@ -25,6 +25,7 @@ TOO_MANY = Answer(
     b"</body>\r\n</html>\r\n",
     HTML,
 )
+NOT_ROUTED = Answer(404, b"404 page not found\n", TEXT)
 LOGIN_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>SentinelOne - Login</title></head>"
     b'<body><form action="/login" method="post"><input name="email"></form></body></html>\n'

@@ -48,12 +48,16 @@ INSTEAD: dict[str, Callable[[Fault], Answer]] = {
     "forbidden": lambda fault: _refusal(refusals.forbidden(fault.detail)),
     "html_200": lambda _fault: Answer(200, LOGIN_PAGE, HTML),
     "redirect": lambda _fault: Answer(302, b"", HTML, {"Location": "/login"}),
+    "missing": lambda _fault: _refusal(refusals.missing()),
+    "conflict": lambda _fault: _refusal(refusals.conflict()),
+    "drop": lambda _fault: Answer(200, b"", cut="drop"),
 }
 
 
-def instead(firing: list[Fault]) -> Answer | None:
-    """The answer of the first fault that replaces the real one."""
-    return next((INSTEAD[fault.kind](fault) for fault in firing if fault.kind in INSTEAD), None)
+def instead(firing: list[Fault], *, after: bool = False) -> Answer | None:
+    """The answer of the first fault that replaces the real one, before or after its effect took place."""
+    replacing = (fault for fault in firing if fault.kind in INSTEAD and fault.after == after)
+    return next((INSTEAD[fault.kind](fault) for fault in replacing), None)
 
 
 def before(firing: list[Fault], token: Token | None) -> None:

@@ -52,13 +52,14 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """`pair_version[p]` and `pair_cve[p]` say which version and which CVE pair `p` joins."""
+    """`pair_version[p]` and `pair_cve[p]` say which version and CVE pair `p` joins; `pair_published` since when."""
 
     products: tuple[Product, ...]
     versions: tuple[Version, ...]
     cves: tuple[Cve, ...]
     pair_version: "array[int]"
     pair_cve: "array[int]"
+    pair_published: "array[int]"
 
     def on(self, platform: str) -> list[Product]:
         return [product for product in self.products if platform in product.platforms]
@@ -113,4 +114,5 @@ def load() -> Catalogue:
                 row["key"], row["platforms"], int(row["share"]), bool(row["operating_system"]), tuple(own)
             )
         )
-    return Catalogue(tuple(products), tuple(versions), cves, pair_version, pair_cve)
+    published = array("q", [cves[number].published for number in pair_cve])
+    return Catalogue(tuple(products), tuple(versions), cves, pair_version, pair_cve, published)

@@ -5,11 +5,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from sentinelone_simulator import founding, risks, tokens
+from sentinelone_simulator import founding, issuing, risks, roles
 from sentinelone_simulator.estate import Estate
+from sentinelone_simulator.roles import Role
+from sentinelone_simulator.tokens import Token
+from sentinelone_simulator.users import User
 from sentinelone_simulator.wire.risks import Renderer
 
 KEPT_ROWS = 24_000_000
+KEPT_QUESTIONS = 256
 
 
 class Selections:
@@ -25,18 +29,35 @@ class Selections:
             self._generation = generation
         if key not in self._kept:
             self._kept[key] = make()
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > KEPT_ROWS:
+            while len(self._kept) > 1 and self._too_much():
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
+    def _too_much(self) -> bool:
+        return len(self._kept) > KEPT_QUESTIONS or sum(map(len, self._kept.values())) > KEPT_ROWS
+
 
 @dataclass(slots=True, repr=False)
 class Console:
+    """`tokens` by their text, dead ones too; `users` by id, without those that were deleted."""
+
     estate: Estate
-    tokens: dict[str, tokens.Token]
+    tokens: dict[str, Token]
     renderer: Renderer
+    users: dict[str, User] = field(default_factory=dict)
+    roles: dict[str, Role] = field(default_factory=roles.load)
     selections: Selections = field(default_factory=Selections)
+    _moments: int = 0
+
+    def moment(self) -> int:
+        """The console's time as a microsecond that no other change has."""
+        self._moments += 1
+        return self.estate.now + self._moments
+
+    def token_of(self, user: User) -> Token:
+        """The newest token of a user; the older ones have been revoked."""
+        return max((t for t in self.tokens.values() if t.user is user), key=lambda token: token.created)
 
     def risk_rows(self, sites: frozenset[int], *, removed: bool) -> "array[int]":
         """Row numbers of the risks on endpoints that are in these sites now, in id order."""
@@ -75,8 +96,13 @@ class Console:
         )
 
 
-def build(size: founding.Size, seed: int, tenant_viewer: str | None = None) -> Console:
+def build(size: founding.Size, seed: int, tenant_viewer: str | None = None, tenant: int = 0) -> Console:
     """Found a console; the same arguments build the same one."""
-    estate = founding.found(size, seed)
-    issued = {token.token: token for token in tokens.issue(estate, tenant_viewer)}
-    return Console(estate, issued, Renderer(estate))
+    estate = founding.found(size, seed, tenant)
+    issued = issuing.issue(estate, tenant_viewer, tenant)
+    return Console(
+        estate,
+        {token.token: token for token in issued},
+        Renderer(estate),
+        {token.user.id: token.user for token in issued},
+    )

@@ -4,9 +4,11 @@ _PRIME = 0x9E3779B97F4A7C15
 _MASK = 0xFFFFFFFFFFFFFFFF
 
 
-def mix(*numbers: int) -> int:
-    """Stir whole numbers into 64 well-spread bits (the finaliser of SplitMix64)."""
-    state = 0
+def mix(*numbers: int, state: int = 0) -> int:
+    """Stir whole numbers into 64 well-spread bits (the finaliser of SplitMix64).
+
+    `mix(a, b)` is `mix(b, state=mix(a))`, which spares the work for numbers that begin alike.
+    """
     for number in numbers:
         state = (state + number + _PRIME) & _MASK
         state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & _MASK

@@ -71,6 +71,7 @@ class Agent:
     state: str = ACTIVE
     connected: bool = True
     infected: bool = False
+    caught: bool = False  # was infected when it was installed: it has a threat that lasts
     operating_system: int = 0  # a version of the catalogue
     decommissioned: int = 0
     applications: "array[int]" = field(default_factory=lambda: array("H"))
@@ -82,6 +83,7 @@ class Estate:
     random: Random
     catalogue: Catalogue
     risks_per_agent: int
+    without: frozenset[str] = frozenset()  # licence modules that nothing here has
     accounts: list[Account] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)

@@ -14,17 +14,23 @@ import msgspec
 Kind = Literal[
     "latency", "limited", "status", "reset", "truncate", "repeat_cursor", "duplicate_row", "expired_cursor",
     "token_expired", "scope_lost", "forbidden", "wrong_type", "unknown_field", "missing_pagination",
-    "empty_string_cursor", "html_200", "redirect",
+    "empty_string_cursor", "html_200", "redirect", "missing", "conflict", "drop",
 ]  # fmt: skip
 NEEDS_CURSOR = frozenset({"repeat_cursor", "duplicate_row", "expired_cursor"})
 Milliseconds = float
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    """One line of the faults file; a name in snake case is written as it is (`retry_after`)."""
+    """One line of the faults file; a name in snake case is written as it is (`retry_after`).
+
+    With `after`, what was asked for is done, and only then comes another answer in place of the real one.
+    """
 
     kind: Kind
     path: str = ""
+    method: str = ""
+    tenant: int | None = None
+    after: bool = False
     every: int | None = None
     probability: float | None = None
     at: list[int] | None = None
@@ -118,13 +124,17 @@ class Faults:
     def clear(self) -> None:
         self._armed = []
 
-    def firing(self, path: str, query: Mapping[str, str]) -> list[Fault]:
+    def firing(
+        self, path: str, query: Mapping[str, str], method: str = "GET", tenant: int | None = 0
+    ) -> list[Fault]:
         """The faults that this request meets."""
         self.refresh()
         return [
             armed.fault
             for armed in self._armed
             if path.startswith(armed.fault.path)
+            and armed.fault.method in ("", method)
+            and armed.fault.tenant in (None, tenant)
             and (armed.fault.kind not in NEEDS_CURSOR or query.get("cursor"))
             and armed.fires(self._chance)
         ]

@@ -1,6 +1,7 @@
 """The estate on its first day, built from a seed: scopes, agents, and years of detected risks."""
 
 from array import array
+from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 
@@ -10,29 +11,33 @@ from sentinelone_simulator.estate import Estate
 HISTORY_DAYS = 1250
 HISTORY = clock.START - HISTORY_DAYS * clock.DAY
 REMOVED_SHARE = 0.04
+MANAGEMENT = "vulnerability_management"
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
+    """How much there is of everything, and the licence modules that are missing everywhere."""
+
     accounts: int = 3
     sites: int = 12
     agents: int = 400
     risks_per_agent: int = 140
+    without: frozenset[str] = frozenset()
 
 
-def found(size: Size, seed: int) -> Estate:
-    """Build the estate; the same size and seed give the same estate."""
-    world = Estate(seed, Random(seed), catalogue.load(), size.risks_per_agent)
-    _scopes(world, size)
+def found(size: Size, seed: int, tenant: int = 0) -> Estate:
+    """Build the estate; the same size and seed give the same estate. `tenant` keeps account ids apart."""
+    world = Estate(seed, Random(seed), catalogue.load(), size.risks_per_agent, size.without)
+    _scopes(world, size, tenant)
     lingering = _agents(world, size)
     _risks(world, lingering)
     return world
 
 
-def _scopes(world: Estate, size: Size) -> None:
+def _scopes(world: Estate, size: Size, tenant: int) -> None:
     begin = HISTORY - 400 * clock.DAY
     for index in range(size.accounts):
-        created = begin + index * clock.DAY + 475_617
+        created = begin + index * clock.DAY + 475_617 + tenant * 1_009
         world.accounts.append(
             estate.Account(index, clock.snowflake(created, index), names.account(index), created, created)
         )
@@ -41,7 +46,7 @@ def _scopes(world: Estate, size: Size) -> None:
         created = begin + (30 + index) * clock.DAY + noise % clock.DAY
         add_site(world, index % size.accounts, names.site(index, noise), created)
     for site in world.sites:
-        site.vulnerability_management = site.index % 4 != 2
+        site.vulnerability_management = site.index % 4 != 2 and MANAGEMENT not in world.without
         site.scanned = site.index % 12 != 7
         if size.sites > 4 and site.index in (3, 4):
             site.state = "expired" if site.index == 3 else "deleted"
@@ -51,6 +56,7 @@ def add_site(world: Estate, account: int, name: str, created: int) -> estate.Sit
     """Add a site with its groups."""
     index = len(world.sites)
     site = estate.Site(index, clock.snowflake(created, index), name, account, created, created)
+    site.vulnerability_management = MANAGEMENT not in world.without
     world.sites.append(site)
     for number, group_name in enumerate(("Default Group", "Servers")[: 1 + index % 2]):
         made = created + (number + 1) * 1_753_351
@@ -95,13 +101,13 @@ def _agents(world: Estate, size: Size) -> set[int]:
 def _risks(world: Estate, lingering: set[int]) -> None:
     """Find each agent's risks, in the order of the days on which a scan would have seen them first."""
     chance = world.random
-    days = [array("q") for _ in range(HISTORY_DAYS)]
+    days: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
     peopled = sum(agent.state == estate.ACTIVE for agent in world.agents)
     scanned = sum(agent.state == estate.ACTIVE and world.sites[agent.site].scanned for agent in world.agents)
     mean = world.risks_per_agent / (1 - REMOVED_SHARE) * peopled / max(1, scanned)
     if scanned == 0:
         return
-    published = array("q", [world.catalogue.cves[cve].published for cve in world.catalogue.pair_cve])
+    published = world.catalogue.pair_published
     for agent in world.agents:
         if not world.sites[agent.site].scanned:
             continue
@@ -117,14 +123,12 @@ def _risks(world: Estate, lingering: set[int]) -> None:
     _append(world, days, gone)
 
 
-def _append(world: Estate, days: "list[array[int]]", gone: bytearray) -> None:
+def _append(world: Estate, days: "dict[int, array[int]]", gone: bytearray) -> None:
     table, chance = world.risks, world.random
     managed = bytearray(world.sites[agent.site].vulnerability_management for agent in world.agents)
     changes: list[tuple[int, int]] = []
     mask = (1 << 20) - 1
-    for number, found_that_day in enumerate(days):
-        if not found_that_day:
-            continue
+    for number, found_that_day in sorted(days.items()):
         begin = HISTORY + number * clock.DAY
         step = clock.DAY // len(found_that_day)
         for position, packed in enumerate(found_that_day):

@@ -31,6 +31,7 @@ def agent(estate: Estate, site: int, created: int, like: Agent | None = None) ->
         connected=chance.random() < 0.9,
         infected=chance.random() < 0.01,
     )
+    added.caught = added.infected
     _install(estate, added, like)
     estate.agents.append(added)
     return added

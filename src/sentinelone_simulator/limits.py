@@ -15,6 +15,10 @@ LIMITS: dict[str, tuple[float, int]] = {
     "/application-management/risks": (3, 1),
     "/user": (2, 5),
     "/users": (40, 80),
+    "/service-users": (5, 10),
+    "/rbac": (50, 100),
+    "/activities": (10, 30),
+    "/threats": (10, 50),
     "/system/status": (2, 1),
 }
 

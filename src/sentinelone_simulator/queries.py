@@ -70,11 +70,22 @@ def read(endpoint: str, values: Iterable[tuple[str, str]], implemented: Iterable
     known = KNOWN[endpoint]
     for name in joined:
         if name not in known.parameters:
-            raise refusals.invalid(f"dict_values(['{name}']): Unknown field")
+            raise unknown(name)
     supported = PAGING.union(implemented)
     if any(name not in supported for name in joined):
         raise refusals.unsupported()
     return Query(endpoint, joined)
+
+
+def none(endpoint: str, values: Iterable[str]) -> None:
+    """Refuse every parameter of a call that honours none; "" is a call for which none is described."""
+    known = KNOWN[endpoint].parameters if endpoint else frozenset()
+    for name in values:
+        raise refusals.unsupported() if name in known else unknown(name)
+
+
+def unknown(name: str) -> refusals.Refusal:
+    return refusals.invalid(f"dict_values(['{name}']): Unknown field")
 
 
 def boolean(name: str, text: str) -> bool:

@@ -35,5 +35,9 @@ def missing() -> Refusal:
     return Refusal(404, 4_040_010, "Requested resource was not found", "")
 
 
+def conflict() -> Refusal:
+    return Refusal(409, 4_090_010, "API token creation conflict")
+
+
 def unsupported() -> Refusal:
     return Refusal(501, 5_010_010, "Not supported")

@@ -1,4 +1,4 @@
-"""API tokens: who holds them, what they reach, and when they end (API notes 1 and 2)."""
+"""API tokens: whose they are, when they end, and the two forms their text takes (API notes 1)."""
 
 import base64
 import hashlib
@@ -8,31 +8,49 @@ import msgspec
 
 from sentinelone_simulator import clock, dice
 from sentinelone_simulator.estate import Estate
+from sentinelone_simulator.users import User
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-VIEW_RISKS = "Applications Page.viewRisks"
 
 
 @dataclass(slots=True)
 class Token:
-    """`scope_ids` are account or site ids; empty means the whole tenant. `lost` are sites a fault took."""
+    """Opens the console as its user, until it ends. `lost` are sites that a fault took.
+
+    While a call is answered, `acting` is the permission that it needs: the token sees the sites where it has that.
+    """
 
     token: str
-    name: str
-    scope: str
-    scope_ids: list[str]
-    role: str
+    user: User
     created: int
     expires: int
-    user_id: str
-    kind: str
     revoked: bool = False
     expired: bool = False
-    denied: frozenset[str] = frozenset()
     lost: set[str] = field(default_factory=set)
+    acting: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.user.name
+
+    @property
+    def scope(self) -> str:
+        return self.user.scope
+
+    @property
+    def scope_ids(self) -> list[str]:
+        return self.user.scope_ids
+
+    @property
+    def user_id(self) -> str:
+        return self.user.id
+
+    def may(self, permission: str) -> bool:
+        """Whether its user has this permission anywhere; "" is what everybody may."""
+        return not permission or any(permission in role.permissions for role in self.user.roles())
 
     def state(self, now: int) -> str:
-        if self.revoked:
+        if self.revoked or self.user.deleted:
             return "revoked"
         return "expired" if self.expired or now >= self.expires else "valid"
 
@@ -42,77 +60,42 @@ class Token:
             "name": self.name,
             "scope": self.scope,
             "scopeIds": self.scope_ids,
-            "role": self.role,
+            "role": self.user.role.name,
             "state": self.state(now),
             "expiresAt": clock.coarse(self.expires),
             "createdAt": clock.precise(self.created),
             "userId": self.user_id,
-            "kind": self.kind,
+            "kind": self.user.kind,
         }
 
     def sites(self, estate: Estate, *, with_lost: bool = False) -> frozenset[int]:
         """Indexes of the sites that the token sees; `with_lost` looks past a `scope_lost` fault."""
-        everything = self.scope == "tenant" and not self.scope_ids
-        held = set(self.scope_ids)
-        return frozenset(
-            site.index
-            for site in estate.sites
-            if (everything or str(site.id) in held or str(estate.accounts[site.account].id) in held)
-            and (with_lost or str(site.id) not in self.lost)
-        )
+        sites = self.user.sites(estate, self.acting)
+        if with_lost or not self.lost:
+            return sites
+        return frozenset(index for index in sites if str(estate.sites[index].id) not in self.lost)
 
     def accounts(self, estate: Estate) -> frozenset[int]:
-        """Indexes of the accounts that hold the token's sites, or that it was given as a whole."""
-        held = set(self.scope_ids)
-        if self.scope == "tenant" and not held:
-            return frozenset(account.index for account in estate.accounts)
-        own = {account.index for account in estate.accounts if str(account.id) in held}
-        own.update(estate.sites[site].account for site in self.sites(estate, with_lost=True))
-        return frozenset(own)
+        return self.user.accounts(estate, self.acting)
 
 
-def issue(estate: Estate, tenant_viewer: str | None = None) -> list[Token]:
-    """All tokens of the console; the first is the tenant viewer's."""
-    issued: list[Token] = []
-
-    def add(name: str, scope: str, ids: list[int], role: str = "Viewer", days: int = 365) -> Token:
-        number = len(issued)
-        created = clock.START - (30 + number) * clock.DAY - 482_817 * (number + 1)
-        expires = (clock.START + days * clock.DAY) // clock.SECOND * clock.SECOND
-        user = str(clock.snowflake(created, number))
-        text = _jwt(estate.seed, user, created, expires) if number % 2 else _legacy(estate.seed, number)
-        kind = "user" if number % 3 == 1 else "service_user"
-        issued.append(Token(text, name, scope, [str(i) for i in ids], role, created, expires, user, kind))
-        return issued[-1]
-
-    viewer = add("Tenant viewer", "tenant", [])
-    if tenant_viewer:
-        viewer.token = tenant_viewer
-    add("Tenant admin", "tenant", [], role="Admin")
-    for account in estate.accounts:
-        add(f"Viewer of {account.name}", "account", [account.id])
-    for site in estate.sites[:50]:
-        add(f"Viewer of {site.name}", "site", [site.id])
-    add("Viewer of two sites", "site", [site.id for site in estate.sites[:2]])
-    add("Without risks", "tenant", [], role="IT").denied = frozenset({VIEW_RISKS})
-    add("Ended last week", "tenant", [], days=-7)
-    add("Taken back", "tenant", []).revoked = True
-    add("Ends the day after tomorrow", "tenant", [], days=2)
-    return issued
+def legacy(seed: int, number: int) -> str:
+    """An opaque text of letters and digits."""
+    begun = dice.mix(seed, number)
+    return "".join(_ALPHABET[dice.mix(place, state=begun) % len(_ALPHABET)] for place in range(80))
 
 
-def _legacy(seed: int, number: int) -> str:
-    return "".join(_ALPHABET[dice.mix(seed, number, place) % len(_ALPHABET)] for place in range(80))
+def jwt(seed: int, user: str, created: int, expires: int, *serial: int) -> str:
+    """Shaped like a JWT with `exp`; what a real one holds is not known (API notes 1).
 
-
-def _jwt(seed: int, user: str, created: int, expires: int) -> str:
-    """Shaped like a JWT with `exp`; what a real one holds is not known (API notes 1)."""
+    `serial` keeps two tokens of one user apart that are made in the same second.
+    """
     claims = {
         "sub": f"serviceuser-{user}@mgmt-0.sentinelone.net",
         "iss": "authn-simulator",
         "iat": created // clock.SECOND,
         "exp": expires // clock.SECOND,
-        "jti": f"{dice.mix(seed, int(user)):016x}",
+        "jti": f"{dice.mix(seed, int(user), *serial):016x}",
     }
     head = _base64(b'{"kid":"simulator","alg":"ES256"}')
     body = _base64(msgspec.json.encode(claims))

@@ -4,18 +4,34 @@ It follows the token's own scope, not the faults: a `scope_lost` fault lies to t
 truth does not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
 
-from sentinelone_simulator import assessments, clock, machines, risks
+from sentinelone_simulator import assessments, clock, incidents, machines, risks
 from sentinelone_simulator.catalogue import Cve
 from sentinelone_simulator.console import Console
+from sentinelone_simulator.endpoints import streams
 from sentinelone_simulator.estate import Agent, Estate
+from sentinelone_simulator.incidents import Incident
+from sentinelone_simulator.roles import VIEW_RISKS
 from sentinelone_simulator.tokens import Token
+from sentinelone_simulator.wire import alerts, threats
 
 Fact = dict[str, object]
+# A token that has different roles in different sites sees of each what its role there lets it see.
+_SEEN_BY = {
+    "accounts": "Accounts.view",
+    "sites": "Sites.view",
+    "groups": "Groups.view",
+    "devices": "Endpoints.view",
+    "findings": VIEW_RISKS,
+    "removed": VIEW_RISKS,
+    "threats": "Threats.view",
+    "alerts": "Custom Alerts.view",
+}
 Item = TypeVar("Item")
 SECTIONS = (
     ("accounts", "account"),
@@ -24,6 +40,8 @@ SECTIONS = (
     ("devices", "device"),
     ("findings", "finding"),
     ("removed", "removed"),
+    ("threats", "threat"),
+    ("alerts", "alert"),
 )
 CHUNK = 2000
 
@@ -65,6 +83,7 @@ def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
 
 def _facts(console: Console, token: Token, section: str) -> Iterator[Fact]:
     estate = console.estate
+    token = replace(token, acting=_SEEN_BY[section])
     sites = token.sites(estate, with_lost=True)
     if section == "findings":
         rows = console.risk_rows(sites, removed=False)
@@ -73,6 +92,10 @@ def _facts(console: Console, token: Token, section: str) -> Iterator[Fact]:
         rows = console.risk_rows(sites, removed=True)
         flags = estate.risks.flags
         return (_removed(estate, row) for row in rows if flags[row] & risks.REMOVED)
+    if section in _INCIDENTS:
+        kind, tell = _INCIDENTS[section]
+        caught = streams.found(console, kind)
+        return (tell(estate, each) for each in caught if each.agent.site in sites)
     return _scopes(estate, token, sites, section)
 
 
@@ -137,3 +160,39 @@ def _finding(estate: Estate, row: int) -> Fact:
 
 def _removed(estate: Estate, row: int) -> Fact:
     return {**_finding(estate, row), "removedAt": clock.precise(estate.risks.updated[row])}
+
+
+def _threat(estate: Estate, threat: Incident) -> Fact:
+    return {
+        **_incident(estate, threat),
+        "name": threats.file_of(threat)[0],
+        "status": threats.STATUSES[threat.status],
+        "verdict": threats.VERDICTS[threat.verdict],
+        "mitigationStatus": threats.mitigation_status(threat),
+    }
+
+
+def _alert(estate: Estate, alert: Incident) -> Fact:
+    return {
+        **_incident(estate, alert),
+        "name": alerts.rule_of(alert)[0],
+        "status": alerts.STATUSES[alert.status],
+        "verdict": alerts.VERDICTS[alert.verdict],
+        "severity": alerts.rule_of(alert)[1],
+    }
+
+
+def _incident(estate: Estate, incident: Incident) -> Fact:
+    return {
+        "id": str(incident.id),
+        "deviceId": str(incident.agent.id),
+        "siteId": str(estate.sites[incident.agent.site].id),
+        "createdAt": clock.precise(incident.at),
+        "updatedAt": clock.precise(incident.updated),
+    }
+
+
+_INCIDENTS: dict[str, tuple[int, Callable[[Estate, Incident], Fact]]] = {
+    "threats": (incidents.THREAT, _threat),
+    "alerts": (incidents.ALERT, _alert),
+}

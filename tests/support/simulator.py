@@ -26,9 +26,9 @@ class Simulator:
         """What a correct client with this token must end with."""
         return self._call("GET", f"/truth?token={quote(token or self.token)}")
 
-    def advance(self, days: int = 1, *, risk_change: float = 0.05) -> Document:
+    def advance(self, days: int = 1, *, risk_change: float = 0.05, tenant: int = 0) -> Document:
         """Let days pass; by default more happens in them than in real ones, so that small estates change."""
-        return self._call("POST", "/advance", {"days": days, "risk_change": risk_change})
+        return self._call("POST", f"/advance?tenant={tenant}", {"days": days, "risk_change": risk_change})
 
     def tokens(self) -> list[Document]:
         return self._call("GET", "/tokens")
@@ -36,6 +36,10 @@ class Simulator:
     def holder(self, name: str) -> str:
         """The token of this name."""
         return next(token["token"] for token in self.tokens() if token["name"] == name)
+
+    def viewers(self) -> list[str]:
+        """The tokens of the tenant viewers, one for each console behind this address."""
+        return [token["token"] for token in self.tokens() if token["name"] == "Tenant viewer"]
 
     def of_scope(self, scope: str, place: int = 0) -> str:
         """One of the valid tokens that hold a single account or site; the first by default."""
@@ -47,7 +51,7 @@ class Simulator:
         return found[place % len(found)]
 
     def change_token(self, token: str, **change: Any) -> None:
-        """`state="revoked"` or `scopeIds=[...]`."""
+        """`state="revoked"`, `scopeIds=[...]` or `role="SOC"`."""
         self._call("POST", f"/tokens/{quote(token, safe='')}", change)
 
     def fault(self, *faults: Document) -> None:

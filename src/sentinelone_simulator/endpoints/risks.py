@@ -9,7 +9,7 @@ from sentinelone_simulator.console import Console
 from sentinelone_simulator.endpoints import envelopes
 from sentinelone_simulator.estate import Agent, Estate
 from sentinelone_simulator.queries import Query
-from sentinelone_simulator.tokens import VIEW_RISKS, Token
+from sentinelone_simulator.tokens import Token
 from sentinelone_simulator.wire.software import escaped
 
 Test = Callable[[int], bool]
@@ -131,8 +131,6 @@ IMPLEMENTED = (
 
 
 def risk_list(console: Console, token: Token, query: Query) -> bytes:
-    if VIEW_RISKS in token.denied:
-        raise refusals.forbidden()
     seen = reach.of(console.estate, token, query, single=True)
     wanted = pages.paging(query)
     view = View(console.estate)

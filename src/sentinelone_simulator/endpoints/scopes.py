@@ -65,7 +65,7 @@ def sites(console: Console, token: Token, query: Query) -> bytes:
         and _named(query, row.name)
         and ("isDefault" not in query.values or query.flag("isDefault") == (row.index < 2))
         and _contains(query, "accountName__contains", estate.accounts[row.account].name)
-        and _licensed(query, row)
+        and _licensed(estate, query, row)
     ]
     counts = wire.living(estate)
 
@@ -73,10 +73,9 @@ def sites(console: Console, token: Token, query: Query) -> bytes:
         return wire.site(estate, row, counts)
 
     wanted, page, cursor = _page(query, chosen, show, lambda row: row.id)
-    totals = [show(row) for row in chosen]
     everything = {
         "activeLicenses": sum(counts[row.index] for row in chosen),
-        "totalLicenses": sum(t["totalLicenses"] for t in totals if isinstance(t["totalLicenses"], int)),
+        "totalLicenses": sum(wire.total_licenses(row, counts) for row in chosen),
     }
     body = msgspec.json.encode({"allSites": everything, "sites": [show(row) for row in page]})
     tail = envelopes.pagination(wanted.total(len(chosen)), cursor)
@@ -109,17 +108,23 @@ def groups(console: Console, token: Token, query: Query) -> bytes:
 
 
 def settings(console: Console, token: Token, query: Query) -> bytes:
-    """/application-management/settings of one site, or what the wider scopes have."""
-    estate: Estate = console.estate
+    """/application-management/settings of the scope asked for, or of the token's own.
+
+    A site decides for itself or inherits; what is above sites is on, and says whether a site below differs.
+    """
+    estate = console.estate
     seen = reach.of(estate, token, query, single=True).sites
-    site = estate.sites[min(seen)] if query.words("siteIds") and seen else None
+    single = bool(query.words("siteIds") or query.words("groupIds")) or (
+        token.scope == "site" and len(token.scope_ids) == 1
+    )
+    site = estate.sites[min(seen)] if single and seen else None
     own = site is not None and not site.scanned
     content = {
         "vulnerabilitiesScanEnabled": site is None or site.scanned,
         "extensiveScanEnabled": False,
         "extensiveLinuxScanEnabled": False,
         "isDefaultPolicy": not own,
-        "hasBreakingInheritance": own,
+        "hasBreakingInheritance": site is None and not all(estate.sites[index].scanned for index in seen),
         "inheritedFrom": None if own else estate.accounts[site.account].name if site else "Global",
         "scanSchedule": {"scanEvery": 1, "repeatOn": "Tuesday", "timezone": "Europe/Berlin", "time": "20:15"},
     }
@@ -153,9 +158,9 @@ def _contains(query: Query, parameter: str, value: str) -> bool:
     return not words or any(word.lower() in value.lower() for word in words)
 
 
-def _licensed(query: Query, row: Site) -> bool:
+def _licensed(estate: Estate, query: Query, row: Site) -> bool:
     return all(
-        row.vulnerability_management if module == "vulnerability_management" else module in wire.MODULES
+        module in wire.modules(estate, managed=row.vulnerability_management)
         for module in query.words("module")
     )
 

@@ -134,16 +134,25 @@ def _hardware(estate: Estate, agent: Agent) -> Row:
     }
 
 
+def _address(agent: Agent) -> str:
+    return f"10.{trait(agent, 30, 256)}.{trait(agent, 31, 256)}.{trait(agent, 32, 254) + 1}"
+
+
 def _network(agent: Agent) -> Row:
-    address = f"10.{trait(agent, 30, 256)}.{trait(agent, 31, 256)}.{trait(agent, 32, 254) + 1}"
+    last = _address(agent) if agent.connected else None
+    return {"networkInterfaces": interfaces(agent), "lastIpToMgmt": last}
+
+
+def interfaces(agent: Agent) -> list[Row]:
+    address = _address(agent)
     gateway = address.rsplit(".", 1)[0] + ".1"
-    interfaces = []
+    found: list[Row] = []
     for number in range(1 + trait(agent, 33, 3)):
         digits = f"{dice.mix(agent.noise, 40 + number):012X}"[:12]
         link = (
             f"fe80::{digits[:4].lower()}:{digits[4:6].lower()}ff:fe{digits[6:8].lower()}:{digits[8:].lower()}"
         )
-        interfaces.append(
+        found.append(
             {
                 "id": str(agent.id + 8_388_609 + number),
                 "name": _INTERFACES[number] if agent.platform in "WS" else f"eth{number}",
@@ -154,7 +163,7 @@ def _network(agent: Agent) -> Row:
                 "gatewayIp": gateway if number == 0 else None,
             }
         )
-    return {"networkInterfaces": interfaces, "lastIpToMgmt": address if agent.connected else None}
+    return found
 
 
 def _person(agent: Agent) -> str:

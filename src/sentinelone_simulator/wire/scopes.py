@@ -6,13 +6,13 @@ import msgspec
 
 from sentinelone_simulator import clock, dice
 from sentinelone_simulator.estate import Account, Estate, Group, Site
+from sentinelone_simulator.users import FOUNDER
 
 MODULES = {
     "vulnerability_management": "Vulnerability Management",
     "rso": "Remote Script Orchestration",
     "star": "STAR",
 }
-CREATOR = ("Steven Example", "433241117337583618")
 EXPIRATION = clock.START + 400 * clock.DAY
 
 
@@ -24,8 +24,13 @@ def living(estate: Estate) -> list[int]:
     return counts
 
 
-def licenses(*, vulnerability_management: bool, count: int) -> dict[str, object]:
-    names = [name for name in MODULES if vulnerability_management or name != "vulnerability_management"]
+def modules(estate: Estate, *, managed: bool) -> list[str]:
+    """The licence modules of a scope; only Vulnerability Management differs between sites."""
+    names = (name for name in MODULES if name not in estate.without)
+    return [name for name in names if managed or name != "vulnerability_management"]
+
+
+def licenses(names: list[str], count: int) -> dict[str, object]:
     return {
         "bundles": [
             {
@@ -68,14 +73,14 @@ def account(estate: Estate, row: Account, counts: list[int]) -> dict[str, object
         "unlimitedExpiration": True,
         "activeAgents": agents,
         "skus": [{"type": "Complete", "totalLicenses": 0, "unlimited": True, "agentsInSku": agents}],
-        "licenses": licenses(vulnerability_management=managed, count=-1),
+        "licenses": licenses(modules(estate, managed=managed), -1),
         "totalLicenses": 0,
         "usageType": "mssp" if row.index == 0 else "customer",
         "billingMode": "subscription",
         "irFields": None,
         "makeSocDefaultUi": False,
-        "creator": CREATOR[0],
-        "creatorId": CREATOR[1],
+        "creator": FOUNDER[1],
+        "creatorId": FOUNDER[0],
         "numberOfSites": sum(site.state == "active" for site in own),
         "coreSites": 0,
         "controlSites": 0,
@@ -93,8 +98,8 @@ def account(estate: Estate, row: Account, counts: list[int]) -> dict[str, object
 
 
 def site(estate: Estate, row: Site, counts: list[int]) -> dict[str, object]:
-    limited = row.index % 3 == 1
-    total = 10 + counts[row.index] if limited else 0
+    total = total_licenses(row, counts)
+    limited = bool(total)
     return {
         "id": str(row.id),
         "name": row.name,
@@ -114,17 +119,20 @@ def site(estate: Estate, row: Site, counts: list[int]) -> dict[str, object]:
         "accountId": str(estate.accounts[row.account].id),
         "accountName": estate.accounts[row.account].name,
         "activeLicenses": counts[row.index],
-        "licenses": licenses(
-            vulnerability_management=row.vulnerability_management, count=total if limited else -1
-        ),
+        "licenses": licenses(modules(estate, managed=row.vulnerability_management), total if limited else -1),
         "usageType": "customer",
         "irFields": None,
         "inheritAccountExpiration": not limited and row.state != "expired",
-        "creator": CREATOR[0],
-        "creatorId": CREATOR[1],
+        "creator": FOUNDER[1],
+        "creatorId": FOUNDER[0],
         "unlimitedExpiration": not limited and row.state != "expired",
         "unlimitedLicenses": not limited,
     }
+
+
+def total_licenses(row: Site, counts: list[int]) -> int:
+    """One site in three has a limit; the others say 0 and are unlimited."""
+    return 10 + counts[row.index] if row.index % 3 == 1 else 0
 
 
 def _expiration(row: Site) -> str | None:
@@ -142,8 +150,8 @@ def group(estate: Estate, row: Group, members: dict[int, int]) -> dict[str, obje
         "description": None,
         "siteId": str(estate.sites[row.site].id),
         "isDefault": row.is_default,
-        "creator": CREATOR[0],
-        "creatorId": CREATOR[1],
+        "creator": FOUNDER[1],
+        "creatorId": FOUNDER[0],
         "type": "static" if row.is_default else "dynamic",
         "filterId": None if row.is_default else str(row.id + 77_824),
         "rank": None if row.is_default else 1,

@@ -1,8 +1,8 @@
 """A small console, and a desk at which to ask it things over HTTP."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sentinelone_simulator import console, founding, queries, server
 from sentinelone_simulator.endpoints.table import TABLE
 from sentinelone_simulator.faults import Faults
 from sentinelone_simulator.limits import Limits
+from sentinelone_simulator.tenants import Tenants
 from sentinelone_simulator.tokens import Token
 
 SMALL = founding.Size(accounts=3, sites=12, agents=60, risks_per_agent=20)
@@ -68,6 +69,14 @@ class Desk:
         answer = await self.send(path, token, **parameters)
         return answer.status, await answer.json()
 
+    async def call(
+        self, method: str, path: str, body: object = None, token: str | None = None
+    ) -> tuple[int, Any]:
+        """A call with a body, and its status and answer."""
+        headers = {"Authorization": f"ApiToken {token or self.token}"}
+        answer = await self.client.request(method, f"/web/api/v2.1{path}", json=body, headers=headers)
+        return answer.status, await answer.json()
+
     async def drain(self, path: str, token: str | None = None, **parameters: str) -> list[Row]:
         """All rows of a chain of pages, as a naive client reads them."""
         rows: list[Row] = []
@@ -91,9 +100,14 @@ class Desk:
         return await answer.json()
 
 
-async def _desk(built: console.Console, limits: Limits | None = None, latency: float = 0.0) -> Desk:
+async def _desk(
+    built: console.Console,
+    limits: Limits | None = None,
+    latency: float = 0.0,
+    undeployed: Sequence[str] = (),
+) -> Desk:
     faults = Faults(1)
-    app = server.application(built, faults, limits, latency)
+    app = server.application(Tenants([built], tuple(undeployed)), faults, limits, latency)
     serving: TestServer[Any] = TestServer(app)
     await serving.start_server(max_line_size=server.LONGEST_LINE, max_field_size=server.LONGEST_LINE)
     return Desk(built, faults, TestClient(serving))
@@ -108,11 +122,12 @@ async def desk(built: console.Console) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def open_desk(built: console.Console) -> AsyncIterator[Callable[..., Any]]:
-    """Opens desks with limits or latency."""
+    """Opens desks with limits or latency, without a licence module or a path."""
     opened: list[Desk] = []
 
-    async def make(**settings: Any) -> Desk:
-        opened.append(await _desk(built, **settings))
+    async def make(without: Sequence[str] = (), **settings: Any) -> Desk:
+        lacking = replace(SMALL, without=frozenset(without))
+        opened.append(await _desk(console.build(lacking, 1) if without else built, **settings))
         return opened[-1]
 
     yield make

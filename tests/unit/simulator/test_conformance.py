@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sentinelone_simulator import queries
+from sentinelone_simulator import queries, roles
+from sentinelone_simulator.endpoints.table import CALLS, TABLE
 
 Row = dict[str, Any]
 
@@ -38,12 +39,14 @@ LIES = {
     ("/agents", "machineSid"): ("x-nullable", "null where there is no Windows"),
     ("/accounts", "irFields"): ("x-nullable", "null unless the account is for incident response"),
 }
-CALLS = {
+QUESTIONS = {
     "/system/status": {},
     "/system/info": {},
     "/user": {},
     "/users/viewer-auth-check": {},
     "/users/tenant-admin-auth-check": {},
+    "/service-users": {"limit": "1000"},
+    "/rbac/roles": {"limit": "1000"},
     "/accounts": {"limit": "1000"},
     "/sites": {"limit": "1000", "states": "active,expired,deleted"},
     "/groups": {"limit": "1000"},
@@ -51,6 +54,10 @@ CALLS = {
     "/agents/count": {},
     "/application-management/risks": {"limit": "1000", "includeRemovals": "true"},
     "/application-management/settings": {},
+    "/threats": {"limit": "1000"},
+    "/cloud-detection/alerts": {"limit": "1000"},
+    "/activities": {"limit": "1000"},
+    "/activities/types": {},
     INVENTORY: {"limit": "1000"},
     f"{INVENTORY}/endpoints": {"applicationName": "Google Chrome", "applicationVendor": "Google LLC"},
 }
@@ -62,6 +69,17 @@ TYPES = {
     "object": dict,
     "array": list,
 }
+
+
+# The swagger names what is in a path after its kind; the simulator calls each of them an id.
+SPELLED = {"/users/": "{user_id}", "/service-users/": "{service_user_id}", "/rbac/role/": "{role_id}"}
+
+
+def spelled(path: str) -> str:
+    """A path template of the simulator as the swagger has it."""
+    return next(
+        (path.replace("{id}", name) for start, name in SPELLED.items() if path.startswith(start)), path
+    )
 
 
 def resolve(schema: Row) -> Row:
@@ -129,7 +147,7 @@ def complaints(path: str, page: Any, method: str = "get") -> list[tuple[str, str
 
 
 async def check_all(desk: Any) -> None:
-    for path, parameters in CALLS.items():
+    for path, parameters in QUESTIONS.items():
         status, page = await desk.get(path, **parameters)
         assert status == 200, (path, page)
         assert complaints(path, page) == []
@@ -169,6 +187,45 @@ async def test_token_details(desk: Any) -> None:
     assert complaints("/users/api-token-details", await answer.json(), "post") == []
 
 
+async def test_service_users_and_roles(desk: Any) -> None:
+    """One service user, what becomes of it, and one role are as described."""
+    admin = desk.holder("Admin service user").token
+    role = (await desk.get("/rbac/roles", name="Viewer"))[1]["data"][0]["id"]
+    _, page = await desk.get(f"/rbac/role/{role}")
+    assert complaints("/rbac/role/{role_id}", page) == []
+    later = "2027-01-31T12:00:00Z"
+    held = [{"roleId": role}]
+    wish = {"name": "n", "scope": "tenant", "scopeRoles": held, "expirationDate": later}
+    _, made = await desk.call("POST", "/service-users", {"data": wish}, admin)
+    assert complaints("/service-users", made, "post") == []
+    one, path = "/service-users/{service_user_id}", f"/service-users/{made['data']['id']}"
+    for method, tail, body in (
+        ("GET", "", None),
+        ("PUT", "", {"data": {"description": "d", "scope": "tenant", "scopeRoles": held}}),
+        ("POST", "/generate-api-token", {"data": {"expirationDate": later}}),
+        ("DELETE", "", None),
+    ):
+        status, page = await desk.call(method, path + tail, body, admin)
+        assert (status, complaints(one + tail, page, method.lower())) == (200, [])
+    many = "/service-users/delete-service-users"
+    _, page = await desk.call("POST", many, {"filter": {"ids": ["1"]}}, admin)
+    assert complaints(many, page, "post") == []
+
+
+def test_permissions_are_the_swaggers() -> None:
+    """Each call asks for the permission that its description requires, and no role knows another permission."""
+    named = set()
+    for described in (each for path in BOOK["paths"].values() for each in path.values()):
+        named |= {*(described.get("x-s1-required-permissions") or ())}
+        named |= {*(described.get("x-s1-optional-permissions") or ())}
+    assert named >= roles.NAMES
+    asked = {("GET", path): endpoint.permission for path, endpoint in TABLE.items()}
+    asked |= {call: described.permission for call, described in CALLS.items()}
+    for (method, path), permission in asked.items():
+        described = BOOK["paths"][PREFIX + spelled(path)][method.lower()]
+        assert [permission] * bool(permission) == (described.get("x-s1-required-permissions") or []), path
+
+
 @pytest.mark.parametrize(("path", "field"), LIES)
 def test_the_swagger_still_lies(path: str, field: str) -> None:
     """A row of the table of lies is dropped when the swagger has been put right."""
@@ -176,6 +233,24 @@ def test_the_swagger_still_lies(path: str, field: str) -> None:
     properties, _ = merged(merged(schema)[0]["data"]["items"])
     lacking, _ = LIES[path, field]
     assert lacking not in resolve(properties[field])
+
+
+FLAT = (
+    "/accounts", "/groups", "/agents", "/service-users", "/rbac/roles", "/threats", "/cloud-detection/alerts",
+    "/activities",
+)  # fmt: skip
+
+
+async def test_nested_parts_have_every_key(desk: Any) -> None:
+    """The parts of threats and alerts have all the keys of their definitions."""
+    for path in ("/threats", "/cloud-detection/alerts"):
+        schema = BOOK["paths"][PREFIX + path]["get"]["responses"]["200"]["schema"]
+        parts, _ = merged(merged(schema)[0]["data"]["items"])
+        for row in await desk.drain(path):
+            for name, part in parts.items():
+                keys, _ = merged(part)
+                missing = keys.keys() - row[name].keys() if isinstance(row[name], dict) else set()
+                assert not missing, (path, name)
 
 
 async def test_rows_have_every_key_but_the_other_tiers(desk: Any) -> None:
@@ -194,7 +269,7 @@ async def test_rows_have_every_key_but_the_other_tiers(desk: Any) -> None:
         "mitigationStatusChangedBy",
         "mitigationStatusReason",
     }
-    for path in ("/accounts", "/groups", "/agents", "/application-management/risks", INVENTORY, "/sites"):
+    for path in (*FLAT, "/application-management/risks", INVENTORY, "/sites"):
         schema = BOOK["paths"][PREFIX + path]["get"]["responses"]["200"]["schema"]
         properties, _ = merged(merged(schema)[0]["data"].get("items", {}))
         if path == "/sites":
@@ -208,8 +283,7 @@ async def test_rows_have_every_key_but_the_other_tiers(desk: Any) -> None:
 def test_known_parameters_are_the_swaggers() -> None:
     """The parameter names in the package are the swagger's, no more and no fewer."""
     for path, known in queries.KNOWN.items():
-        described = BOOK["paths"].get(PREFIX + path.replace("{id}", "{user_id}"), {}).get("get")
-        assert described is not None, path
+        described = BOOK["paths"][PREFIX + spelled(path)]["get"]
         names = {p["name"] for p in described.get("parameters", []) if p["in"] == "query"}
         assert known.parameters == names
 

@@ -208,6 +208,34 @@ async def test_when_faults_fire(desk: Any) -> None:
     await healed(desk)
 
 
+async def test_a_method_of_its_own(desk: Any) -> None:
+    """A fault for one method leaves the others alone, and does not count them."""
+    await put(desk, {"kind": "missing", "path": "/service-users", "method": "DELETE", "at": [1]})
+    assert (await desk.get("/service-users"))[0] == 200
+    admin = desk.holder("Admin service user").token
+    path = f"/service-users/{desk.holder('Taken back').user_id}"
+    status, page = await desk.call("DELETE", path, None, admin)
+    assert (status, page["errors"][0]["code"]) == (404, 4040010)
+    assert (await desk.call("DELETE", path, None, admin))[0] == 200
+    await healed(desk)
+
+
+async def test_conflict(desk: Any) -> None:
+    """409 in the vendor's words."""
+    await put(desk, {"kind": "conflict"})
+    status, page = await desk.get("/sites")
+    assert (status, page["errors"][0]["title"]) == (409, "API token creation conflict")
+    await healed(desk)
+
+
+async def test_drop(desk: Any) -> None:
+    """The connection is reset before a word is said."""
+    await put(desk, {"kind": "drop"})
+    with pytest.raises((aiohttp.ClientError, ConnectionError)):
+        await desk.send("/sites")
+    await healed(desk)
+
+
 def test_probability_is_seeded() -> None:
     """The same seed fires at the same requests."""
     plan = b'{"faults":[{"kind":"reset","probability":0.3}]}'

@@ -115,6 +115,33 @@ async def test_unscanned_sites_have_no_risks(desk: Any) -> None:
     assert seen == {True, False}
 
 
+async def test_settings_of_wider_scopes_tell_of_exceptions(desk: Any) -> None:
+    """What is above sites scans, and says whether a site below it decides otherwise; a site's token asks of it."""
+    settings = "/application-management/settings"
+    off = {site.account for site in desk.console.estate.sites if not site.scanned}
+    assert (await desk.get(settings))[1]["data"]["hasBreakingInheritance"] is True
+    for account in desk.console.estate.accounts:
+        _, page = await desk.get(settings, accountIds=str(account.id))
+        assert page["data"]["vulnerabilitiesScanEnabled"] is True
+        assert page["data"]["hasBreakingInheritance"] is (account.index in off)
+    site = next(site for site in desk.console.estate.sites if not site.scanned)
+    holder = next(token for token in desk.console.tokens.values() if token.scope_ids == [str(site.id)])
+    _, own = await desk.get(settings, holder.token)
+    assert own == (await desk.get(settings, siteIds=str(site.id)))[1]
+    assert own["data"]["vulnerabilitiesScanEnabled"] is own["data"]["hasBreakingInheritance"] is False
+    assert own["data"]["inheritedFrom"] is None
+
+
+async def test_licences_and_scanning_differ_by_site(desk: Any) -> None:
+    """There are sites without the module, sites that have it and are not scanned, and sites with both."""
+    kinds = set()
+    for site in await desk.drain("/sites"):
+        modules = {module["name"] for module in site["licenses"]["modules"]}
+        _, page = await desk.get("/application-management/settings", siteIds=site["id"])
+        kinds.add(("vulnerability_management" in modules, page["data"]["vulnerabilitiesScanEnabled"]))
+    assert kinds == {(True, True), (True, False), (False, True)}
+
+
 async def test_group_totals(desk: Any) -> None:
     """The groups' totals add up to the agents."""
     groups = await desk.drain("/groups")

@@ -96,12 +96,19 @@ async def compare_findings(desk: Any, token: Any, sites: Any, truth: Any) -> Non
     assert {row["id"] for row in whole} == {finding["id"] for finding in found}
 
 
+READS = {"Sites.view", "Groups.view", "Endpoints.view", "Applications Page.viewRisks"}
+
+
 @pytest.mark.parametrize("passed", [0, 1, 4])
 async def test_truth_is_what_every_token_sees(desk: Any, passed: int) -> None:
     """A drain of everything equals the truth, for each token that may see risks."""
     await desk.control("POST", "/advance", {"days": passed})
     now = desk.console.estate.now
-    tokens = [t for t in desk.console.tokens.values() if t.state(now) == "valid" and not t.denied]
+    tokens = [
+        t
+        for t in desk.console.tokens.values()
+        if t.state(now) == "valid" and READS <= t.user.role.permissions
+    ]
     for token in tokens:
         await compare(desk, token)
 
