@@ -8,6 +8,7 @@ import asyncio
 import math
 import random
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -18,6 +19,7 @@ import msgspec
 import structlog
 from isal import isal_zlib
 
+from waypost import __version__
 from waypost.errors import (
     ConsoleError,
     LimitedError,
@@ -32,6 +34,7 @@ T = TypeVar("T")
 
 MAX_BODY = 256 * 1024 * 1024
 """Bytes of one answer, unpacked: a hundred times a full page, and still fit for this machine's memory."""
+USER_AGENT = f"waypost/{__version__} (Python {sys.version_info.major}.{sys.version_info.minor})"
 
 _log = structlog.get_logger(__name__)
 _PATH = re.compile(r"/[A-Za-z0-9_{}-]+(?:/[A-Za-z0-9_{}-]+)*")
@@ -42,10 +45,17 @@ aiohttp.set_zlib_backend(isal_zlib)
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """Pauses between tries: doubling from the first to the longest, each anywhere in its upper half."""
+    """Pauses between tries: doubling from the first to the longest, each anywhere in its upper half.
+
+    Attributes:
+        tries: The most there are.
+        patience: The longest pause that is worth waiting for when the console asks for it.
+    """
 
     first: float = 0.5
     longest: float = 20.0
+    tries: float = math.inf
+    patience: float = math.inf
 
     def pause(self, attempt: int) -> float:
         whole = min(self.first * 2 ** min(attempt - 1, 30), self.longest)
@@ -97,13 +107,15 @@ class Client:
         deadline: float = 120.0,
         connect_timeout: float = 10.0,
         read_timeout: float = 60.0,
-        user_agent: str = "waypost",
+        user_agent: str = USER_AGENT,
         backoff: Backoff | None = None,
         max_body: int = MAX_BODY,
     ) -> None:
         self.address = addresses.normalise(address.origin, allowed)
         self.requests = 0
         """Requests sent, tries included."""
+        self.label = ""
+        """Of the token's version, for whoever keeps several; of no meaning here, and no secret."""
         self.last_date: datetime | None = None
         """The console's clock in its latest answer, in UTC."""
         self._limiter = limiter or limits.Limiter()
@@ -149,10 +161,17 @@ class Client:
             self._session = None
 
     @overload
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer[None]: ...
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, anonymous: bool = False
+    ) -> Answer[None]: ...
     @overload
     async def get(
-        self, path: str, params: Mapping[str, str] | None = None, *, check: Callable[[bytes], T]
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        check: Callable[[bytes], T],
+        anonymous: bool = False,
     ) -> Answer[T]: ...
     async def get(
         self,
@@ -160,6 +179,7 @@ class Client:
         params: Mapping[str, str] | None = None,
         *,
         check: Callable[[bytes], Any] | None = None,  # Any: the overloads tie it to the answer
+        anonymous: bool = False,
     ) -> Answer[Any]:
         """Read something, trying again while that may help and the deadline has not passed.
 
@@ -168,12 +188,13 @@ class Client:
             params: The query; values are encoded here.
             check: Reads the body, so that it is read only once. An UnreadableAnswerError or DecodeError of
                 it counts as a broken answer, and the request is sent again.
+            anonymous: Without the token: for a host that may be no console.
 
         Raises:
             ConsoleError: One of its kinds, as `refusals` tells them apart.
             AddressError: The console's name has come to lead inside a network.
         """
-        call = _Call("GET", path, params or {}, check=check)
+        call = _Call("GET", path, params or {}, check=check, anonymous=anonymous)
         while True:
             outcome = await self._attempt(call)
             if isinstance(outcome, Answer):
@@ -200,7 +221,17 @@ class Client:
         Raises:
             ConsoleError, AddressError: As for `get`.
         """
-        call = _Call("POST", path, data=msgspec.json.encode(body), check=check)
+        return await self._once(_Call("POST", path, data=msgspec.json.encode(body), check=check))
+
+    async def delete(self, path: str) -> Answer[None]:
+        """Delete something, asking once: what was not answered may have been carried out.
+
+        Raises:
+            ConsoleError, AddressError: As for `get`.
+        """
+        return await self._once(_Call("DELETE", path))
+
+    async def _once(self, call: "_Call") -> Answer[Any]:
         outcome = await self._attempt(call)
         if isinstance(outcome, Answer):
             return outcome
@@ -214,9 +245,10 @@ class Client:
         now = asyncio.get_running_loop().time
         request = self._request(call)
         left = None if call.ends_at is None else call.ends_at - now()
+        patience = min(self._deadline if left is None else left, self._backoff.patience)
         try:
             async with asyncio.timeout(left) as scope:
-                async with self._limiter.slot(call.path, patience=self._deadline if left is None else left):
+                async with self._limiter.slot(call.path, patience=patience):
                     if call.ends_at is None:
                         call.ends_at = now() + self._deadline
                         scope.reschedule(call.ends_at)
@@ -307,18 +339,18 @@ class Client:
 
     def _pause(self, refusal: refusals.Refusal, call: "_Call") -> float | None:
         """Seconds until the next try; None when there is to be none, or no time for it."""
-        if not refusal.retry or call.attempts >= refusal.most:
+        if not refusal.retry or call.attempts >= min(refusal.most, self._backoff.tries):
             return None
         asked = refusal.retry_after
         pause = self._backoff.pause(call.attempts) if asked is None else asked
         left = call.ends() - asyncio.get_running_loop().time()
-        return pause if pause < left else None
+        return pause if pause < min(left, self._backoff.patience) else None
 
     def _request(self, call: "_Call") -> refusals.Request:
         return refusals.Request(call.method, call.path, self.address.host, has_cursor="cursor" in call.params)
 
     def _headers(self, call: "_Call") -> dict[str, str]:
-        headers = {"Authorization": f"ApiToken {self._token}"}
+        headers = {} if call.anonymous else {"Authorization": f"ApiToken {self._token}"}
         return headers if call.data is None else {**headers, "Content-Type": "application/json"}
 
     def _note(self, call: "_Call", *, seconds: float, **facts: object) -> None:
@@ -346,6 +378,7 @@ class _Call(msgspec.Struct):
     params: Mapping[str, str] = {}
     data: bytes | None = None
     check: Callable[[bytes], Any] | None = None  # Any: whatever the caller's content is
+    anonymous: bool = False
     attempts: int = 0
     ends_at: float | None = None
     """When the deadline passes, on the event loop's clock; None until the first try may be sent."""

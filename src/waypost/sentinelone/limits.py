@@ -189,7 +189,8 @@ class Limiter:
         self._sleep = sleep
         self._places = asyncio.Semaphore(concurrent)
         limits = table if unknown is None else (*table, unknown)
-        self._buckets = {limit.prefix: Bucket(limit, clock()) for limit in limits}
+        self._limits = {limit.prefix: limit for limit in limits}
+        self._buckets: dict[str, Bucket] = {}
 
     @classmethod
     def unlimited(cls, *, concurrent: int = 1000) -> Self:
@@ -221,9 +222,11 @@ class Limiter:
         """The bucket of the longest prefix, by whole segments, that the path has; None when unlimited."""
         segments = path.strip("/").split("/")
         for length in range(len(segments), -1, -1):
-            bucket = self._buckets.get("/".join(segments[:length]))
-            if bucket is not None:
-                return bucket
+            prefix = "/".join(segments[:length])
+            if prefix in self._limits and prefix not in self._buckets:  # a limiter for each of many connections
+                self._buckets[prefix] = Bucket(self._limits[prefix], self._clock())
+            if prefix in self._buckets:
+                return self._buckets[prefix]
         return None
 
     def limited(self, path: str, retry_after: float | None = None) -> None:

@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 
 from waypost import errors
 from waypost.sentinelone import address, limits
-from waypost.sentinelone.client import Backoff, Client
+from waypost.sentinelone.client import USER_AGENT, Backoff, Client
 
 TOKEN = "canary7f3e9d1b5a/+=Z8"
 NGINX_429 = (
@@ -85,7 +85,7 @@ async def test_what_is_sent(console: Console, connect: Connect) -> None:
     assert first.headers["Authorization"] == f"ApiToken {TOKEN}"
     assert first.headers["Accept"] == "application/json"
     assert first.headers["Accept-Encoding"] == "gzip"
-    assert first.headers["User-Agent"] == "waypost"
+    assert first.headers["User-Agent"] == USER_AGENT
     assert second.path == first.path
 
 
@@ -162,6 +162,42 @@ async def test_passing_failures_are_tried_again(console: Console, connect: Conne
         answer = await client.get("/sites")
 
         assert answer.attempts == client.requests == 3
+
+
+async def test_so_many_tries(console: Console, connect: Connect) -> None:
+    """A client that tries once sends once; what may pass is then the caller's to ask again."""
+    console.say("Bad Gateway", 502, "text/plain")
+    console.say()
+    async with connect(console.url, backoff=Backoff(tries=1)) as client:
+        with pytest.raises(errors.VendorFailureError):
+            await client.get("/sites")
+        assert client.requests == 1
+        await client.get("/sites")
+
+
+async def test_no_patience_for_long_pauses(console: Console, connect: Connect) -> None:
+    """A pause that is longer than a client has patience for is not waited for, neither after 429 nor before a call."""
+    console.say(NGINX_429, 429, "text/html", headers={"Retry-After": "3"})
+    console.say()
+    limiter = limits.Limiter()
+    async with connect(console.url, limiter=limiter, backoff=Backoff(patience=0.1), deadline=60.0) as client:
+        with pytest.raises(errors.LimitedError):
+            await client.get("/sites")
+        with pytest.raises(errors.LimitedError):
+            await client.get("/sites")
+        assert client.requests == 1
+        await client.get("/agents")
+
+
+async def test_without_the_token(console: Console, connect: Connect) -> None:
+    """A call can be made without the token, for a host that may be no console; the next one has it again."""
+    console.say()
+    async with connect(console.url) as client:
+        await client.get("/system/status", anonymous=True)
+        await client.get("/system/info")
+    first, second = console.requests
+    assert TOKEN not in str(first.headers)
+    assert second.headers["Authorization"] == f"ApiToken {TOKEN}"
 
 
 @pytest.mark.parametrize(
