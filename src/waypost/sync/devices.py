@@ -11,7 +11,7 @@ from waypost.sentinelone.pages import Unreadable
 from waypost.sentinelone.wire import Agent, Sent
 from waypost.storage import queries
 from waypost.storage.database import Connection
-from waypost.sync.runs import Run
+from waypost.sync.runs import Reader, Run
 from waypost.sync.walks import Fetched
 from waypost.unified import devices
 from waypost.unified.devices import Device
@@ -31,8 +31,8 @@ class Loader:
     def __init__(self, connection: uuid.UUID) -> None:
         self._connection = connection
 
-    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> "Prepared":
-        del db
+    async def prepare(self, reader: Reader, pages: Sequence[Fetched]) -> "Prepared":
+        del reader
         prepared = Prepared(self._connection)
         for fetched in pages:
             prepared.take(fetched.page.rows)

@@ -19,7 +19,7 @@ from waypost.sentinelone.wire import Risk
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.sync import devices, load, staging, streams
-from waypost.sync.runs import Run
+from waypost.sync.runs import Reader, Run
 from waypost.sync.walks import Fetched
 from waypost.unified import findings
 from waypost.unified.findings import CveFacts, Dimensions, Finding, Software
@@ -64,12 +64,12 @@ class Loader:
         self._scanned: dict[int, object] = {}
         self._listed: set[int] = set()
 
-    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> "Prepared":
+    async def prepare(self, reader: Reader, pages: Sequence[Fetched]) -> "Prepared":
         prepared = Prepared(self._connection)
         endpoints: dict[int, tuple[Risk, int | None]] = {}
         for fetched in pages:
             self._note_scans(fetched.page.rows, prepared)
-        for rows, site_id in await self._differing(db, pages):
+        for rows, site_id in await self._differing(reader, pages):
             for place, row in enumerate(rows):
                 if place % _TURN == 0:
                     await asyncio.sleep(0)
@@ -84,11 +84,11 @@ class Loader:
                 if row.endpointId not in endpoints:
                     endpoints[row.endpointId] = row, site_id
         prepared.software, prepared.facts = self._dimensions.take_new()
-        await self._find_devices(db, endpoints, prepared)
+        await self._find_devices(reader, endpoints, prepared)
         return prepared
 
     async def _differing(
-        self, db: Connection, pages: Sequence[Fetched]
+        self, reader: Reader, pages: Sequence[Fetched]
     ) -> Sequence[tuple[Sequence[Risk], int | None]]:
         """Of each page the rows that are not known to be stored as they are, with the site that the walk knows.
 
@@ -100,7 +100,7 @@ class Loader:
         if not spans:
             return listed
         facts = {"connection_id": self._connection_id, "spans": msgspec.json.encode(spans).decode()}
-        cursor = await db.execute(queries.findings.stored, facts, binary=True)
+        cursor = await (await reader.get()).execute(queries.findings.stored, facts, binary=True)
         stored: dict[int, int] = dict(await cursor.fetchall())
         return [
             ([row for row in rows if stored.get(row.id) != row.fingerprint], site_id)
@@ -117,14 +117,14 @@ class Loader:
                 self._scanned[row.endpointId] = row.lastScanDate
 
     async def _find_devices(
-        self, db: Connection, endpoints: dict[int, tuple[Risk, int | None]], prepared: "Prepared"
+        self, reader: Reader, endpoints: dict[int, tuple[Risk, int | None]], prepared: "Prepared"
     ) -> None:
         """See to it that every endpoint is a device: asked for by id, or else unknown."""
         unsure = [device_id for device_id in endpoints if device_id not in self._listed]
         if not unsure:
             return
         facts = {"connection_id": self._connection_id, "device_ids": load.bigints(unsure)}
-        cursor = await db.execute(queries.devices.unlisted, facts)
+        cursor = await (await reader.get()).execute(queries.devices.unlisted, facts)
         unlisted = [device_id for (device_id,) in await cursor.fetchall()]
         found: set[int] = set()
         for start in range(0, len(unlisted), _IDS_A_REQUEST):
@@ -194,6 +194,7 @@ class Prepared:
         return counts
 
     async def _upsert(self, db: Connection, run: Run, facts: Row) -> Counter[str]:
+        await db.execute(queries.findings.make_stage)
         await _write(db, queries.findings.add_software, facts, self.software)
         await _write(db, queries.findings.add_facts, facts, self.facts)
         async with db.cursor().copy(queries.findings.copy_stage) as copy:

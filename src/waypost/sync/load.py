@@ -17,7 +17,7 @@ from waypost.sentinelone.pages import Page, Unreadable
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.sync import runs, streams
-from waypost.sync.runs import Run
+from waypost.sync.runs import Reader, Run
 from waypost.sync.walks import Fetched, Item, Refused, Restarted, Walk
 from waypost.unified import identity
 
@@ -41,11 +41,11 @@ class Prepared(Protocol):
 class Loader(Protocol):
     """A stream's part of storing, in two steps: one batch is prepared while the one before it is stored."""
 
-    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> Prepared:
+    async def prepare(self, reader: Reader, pages: Sequence[Fetched]) -> Prepared:
         """Everything that needs no transaction, or must not wait inside one.
 
         Args:
-            db: For reading; not the session that stores, which is in the midst of the batch before.
+            reader: For reading; not the session that stores, which is in the midst of the batch before.
             pages: Of one batch, in order.
         """
 
@@ -78,15 +78,26 @@ async def store(db: Connection, run: Run, batch: Batch, prepared: Prepared) -> N
         run.console_time = pages[0].page.date or datetime.now(UTC)
     before = run.counts.copy()
     try:
+        if _nothing_but_progress(run, batch, pages):
+            await _advance(db, run, batch, pages)
+            return
         async with db.transaction():
             run.counts.update(await prepared.store(db, run))
             await _quarantine(db, run, prepared.senseless)
             await _advance(db, run, batch, pages)
-            await runs.renew(db, run)
     except BaseException:
         run.counts.clear()
         run.counts.update(before)
         raise
+
+
+def _nothing_but_progress(run: Run, batch: Batch, pages: Sequence[Fetched]) -> bool:
+    """Whether one statement is all there is to store: what nearly every delta of a small estate comes to."""
+    return (
+        not run.full
+        and not any(isinstance(item, Restarted) for item in batch.items)
+        and not any(fetched.page.rows or fetched.page.unreadable for fetched in pages)
+    )
 
 
 async def _advance(db: Connection, run: Run, batch: Batch, pages: Sequence[Fetched]) -> None:
@@ -109,10 +120,7 @@ async def _advance(db: Connection, run: Run, batch: Batch, pages: Sequence[Fetch
         if isinstance(item, Refused):  # after the pages that came before it
             item.walk.state = "refused"
             run.warn(f"{_covers(item.walk)}: {item.error} {item.error.remedy}")
-    await db.execute(
-        queries.runs.advance,
-        {**names, "walks": msgspec.json.encode(list(map(_as_row, walks.values()))).decode()},
-    )
+    await runs.advance(db, run, msgspec.json.encode(list(map(_as_row, walks.values()))).decode())
     if run.full and seen:
         rows = [{**names, **row, "vendor_ids": bigints(row["vendor_ids"])} for row in seen]
         await db.cursor().executemany(queries.runs.seen, rows)

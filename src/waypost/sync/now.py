@@ -1,21 +1,28 @@
-"""Pulling a stored connection now: database session, token, claim, pull, and the connection's state after it."""
+"""Pulling a stored connection now: database session, token, claim, pull, and what the connection is after it."""
 
+import contextlib
+import uuid
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
 import msgspec
 import psycopg
 
 from waypost import errors
-from waypost.connections import credentials, registry
+from waypost.connections import credentials, health
 from waypost.connections.connection import Connection
+from waypost.connections.states import State
 from waypost.connections.vault import Vault
 from waypost.sentinelone.address import Allowed
+from waypost.sentinelone.client import Client
 from waypost.sentinelone.limits import Limiter
+from waypost.storage.database import Connection as DatabaseConnection
 from waypost.storage.database import Database
-from waypost.sync import runs
+from waypost.sync import due, runs
 from waypost.sync.progress import Listener, silent
 from waypost.sync.pull import Puller, PullResult
-from waypost.sync.runs import Claim
+from waypost.sync.runs import Claim, Reader
 from waypost.sync.streams import IN_ORDER, Stream
 
 
@@ -26,7 +33,20 @@ class Means(msgspec.Struct, frozen=True):
     vault: Vault
     allowed: Allowed
     limiter: Limiter | None = None
-    """For benchmarks; by default each client has one with the published limits."""
+    """By default each client has one of its own, with the published limits."""
+
+
+_OF_ALL: Final = (
+    errors.UnreachableError,
+    errors.NotAConsoleError,
+    errors.TokenRefusedError,
+    errors.UsageError,
+    errors.VaultError,
+)
+"""What keeps all streams from being pulled, whichever met it."""
+
+_OF_NOBODY: Final = (errors.InterruptedRunError, errors.LeaseLostError, errors.SyncRunningError)
+"""What says nothing about the console or the token."""
 
 
 async def pull(
@@ -34,34 +54,129 @@ async def pull(
     connection: Connection,
     *,
     full: bool = False,
-    streams: Sequence[Stream] = IN_ORDER,
+    streams: Sequence[Stream] | None = IN_ORDER,
     listen: Listener = silent,
+    pull_id: uuid.UUID | None = None,
+    session: DatabaseConnection | None = None,
 ) -> PullResult:
     """Pull a connection.
 
+    Args:
+        means: Of the program.
+        connection: Which.
+        full: Walk everything instead of what changed.
+        streams: Which; None pulls what is due.
+        listen: Hears how it goes on.
+        pull_id: What the pull was announced as, if it was.
+        session: Of the database, for this pull alone meanwhile; by default one of its own.
+
     Raises:
+        ConnectionStateError: It is paused.
         SyncRunningError: It is being pulled already.
         TokenRefusedError: The console refused the token; the connection now needs attention.
         WaypostError: Whatever else stopped the pull.
     """
-    async with means.database.connect() as db, means.database.connect() as reader:
-        cursor = await db.execute("SELECT now()")
-        ((began,),) = await cursor.fetchall()
-        client = await credentials.reach(db, means.vault, connection, means.allowed, means.limiter)
-        async with runs.claim(db, connection.connection_id, connection.name) as claim, client:
-            puller = Puller(db, reader, client, claim, connection.name, listen)
-            try:
-                result = await puller.pull(streams, full=full)
-            except errors.TokenRefusedError:
-                await registry.set_state(db, connection, "needs_attention")
-                raise
-            except psycopg.Error:
-                if db.broken and await _taken_over(means.database, claim):
-                    raise errors.LeaseLostError from None
-                raise
-            await registry.set_state(db, connection, "active")
-            await credentials.proved(db, connection, began)
+    if connection.state == State.PAUSED:
+        raise errors.ConnectionStateError(
+            f"The connection {connection.name!r} is paused.",
+            remedy=f"Resume it with `waypost connection resume {connection.name!r}`.",
+        )
+    result = None
+    while result is None:
+        async with contextlib.AsyncExitStack() as stack:
+            db = session
+            if db is None:
+                db = await stack.enter_async_context(means.database.connect())
+            result = await _pull(
+                means, db, connection, full=full, streams=streams, listen=listen, pull_id=pull_id
+            )
+    return result
+
+
+async def _pull(
+    means: Means,
+    db: DatabaseConnection,
+    connection: Connection,
+    *,
+    full: bool,
+    streams: Sequence[Stream] | None,
+    listen: Listener,
+    pull_id: uuid.UUID | None,
+) -> PullResult | None:
+    """Pull with the token in use; None if that was replaced meanwhile and refused: there is another to go on with."""
+    async with contextlib.AsyncExitStack() as stack:
+        claim = await stack.enter_async_context(
+            runs.claim(db, connection.connection_id, connection.name, pull_id)
+        )
+        marks = await due.read(db, connection.connection_id)
+        try:
+            client = await credentials.reach(db, means.vault, connection, means.allowed, means.limiter)
+        except errors.WaypostError as problem:
+            await health.failed(db, connection.connection_id, health.WHOLE, problem)
+            raise
+        await stack.enter_async_context(client)
+        puller = Puller(db, Reader(means.database, stack), marks, client, claim, connection.name, listen)
+        try:
+            result = await puller.pull(streams, full=full)
+        except errors.WaypostError as problem:
+            if isinstance(problem, errors.TokenRefusedError) and await credentials.replaced(
+                db, connection, client
+            ):
+                return None
+            await _failed(db, connection, puller, problem, marks.now)
+            raise
+        except psycopg.Error:
+            if db.broken and await _taken_over(means.database, claim):
+                raise errors.LeaseLostError from None
+            raise
+        await _went_well(db, connection, client, puller, marks)
         return result
+
+
+async def _went_well(
+    db: DatabaseConnection, connection: Connection, client: Client, puller: Puller, marks: due.Marks
+) -> None:
+    """Tell what each stream came to. A pull through which nothing was shown proves no token and no state."""
+    for run in puller.result.runs:
+        await _tell(db, connection, puller, run.stream, marks.troubled)
+    if not any(run.state in ("done", "partial") for run in puller.result.runs):
+        return
+    if health.WHOLE in marks.troubled:
+        await health.recovered(db, connection.connection_id, health.WHOLE)
+    if connection.state != State.ACTIVE:
+        await health.pulled(db, connection)
+    if marks.tokens > 1:
+        await credentials.proved(db, connection, client)
+
+
+async def _failed(
+    db: DatabaseConnection,
+    connection: Connection,
+    puller: Puller,
+    problem: errors.WaypostError,
+    began: datetime,
+) -> None:
+    """Tell what a pull came to that an error ended; that the database went away as well changes nothing."""
+    if isinstance(problem, _OF_NOBODY):
+        return
+    with contextlib.suppress(psycopg.Error):
+        if isinstance(problem, errors.TokenRefusedError):
+            await health.needs_attention(db, connection, problem, began=began)
+            return
+        stream = health.WHOLE
+        if not isinstance(problem, _OF_ALL) and puller.result.runs:
+            stream = puller.result.runs[-1].stream
+        await health.failed(db, connection.connection_id, stream, problem)
+
+
+async def _tell(
+    db: DatabaseConnection, connection: Connection, puller: Puller, stream: str, troubled: frozenset[str]
+) -> None:
+    problem = puller.problems.get(stream)
+    if problem is not None:
+        await health.failed(db, connection.connection_id, stream, problem)
+    elif stream in troubled:
+        await health.recovered(db, connection.connection_id, stream)
 
 
 async def _taken_over(database: Database, claim: Claim) -> bool:

@@ -24,9 +24,6 @@ from waypost.unified.words import RETIRED
 OVERLAP: Final = timedelta(minutes=10)
 """A delta starts this much before the last pull did, for what the console stamps late (rule 3)."""
 
-RECONCILE_AFTER: Final = timedelta(hours=24)
-"""A stream that was last walked whole longer ago than this is walked whole again."""
-
 RISKS_PER_DEVICE: Final = 140
 """294,709 risks on 2,095 agents (API notes, 3.1): for an estate of which nothing is known yet."""
 
@@ -66,20 +63,6 @@ class Scope(msgspec.Struct, frozen=True):
     site_id: int
     account_id: int | None
     state: str | None
-
-
-async def since(
-    db: Connection, connection_id: int, stream: str, *, full: bool, now: datetime
-) -> datetime | None:
-    """From when a delta of the stream would start; None where everything must be walked."""
-    cursor = await db.execute(queries.runs.watermark, {"connection_id": connection_id, "stream": stream})
-    row = await cursor.fetchone()
-    if full or row is None:
-        return None
-    watermark, full_at = row
-    if full_at is None or now - full_at > RECONCILE_AFTER:
-        return None
-    return watermark if isinstance(watermark, datetime) else None
 
 
 def watermark(console_time: datetime | None) -> datetime:

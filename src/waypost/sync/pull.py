@@ -9,7 +9,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -21,11 +21,12 @@ from waypost.sentinelone.client import Client
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.sync import devices, findings, load, plan, runs, scopes, sweep
+from waypost.sync.due import TREE, Marks
 from waypost.sync.load import Batch, Loader, Prepared
 from waypost.sync.plan import Partition, Scope
 from waypost.sync.progress import BatchStored, Listener, RunEnded, RunStarted, silent
-from waypost.sync.runs import Claim, Run, Unfinished
-from waypost.sync.streams import IN_ORDER, Stream
+from waypost.sync.runs import Claim, Reached, Reader, Run, Unfinished
+from waypost.sync.streams import AGENTS, IN_ORDER, SITES, Stream
 from waypost.sync.walks import Fetcher, Walk
 from waypost.unified.words import ChangeKind, word
 
@@ -66,12 +67,21 @@ class PullResult(msgspec.Struct):
         return all(run.state in ("done", "partial") for run in self.runs)
 
 
+class _Ended(msgspec.Struct, frozen=True):
+    """How the work on a run ended: its state, the console's refusal if there was one, and how far it reached."""
+
+    state: str
+    error: errors.ConsoleError | None
+    reached: Reached
+
+
 class Puller:
     """Pulls one connection.
 
     Args:
         db: In autocommit; of this puller alone, as is the next.
         reader: For looking things up while `db` is storing.
+        marks: How far each stream is.
         client: To the connection's console.
         claim: The right to pull it.
         name: The connection's.
@@ -81,7 +91,8 @@ class Puller:
     def __init__(
         self,
         db: Connection,
-        reader: Connection,
+        reader: Reader,
+        marks: Marks,
         client: Client,
         claim: Claim,
         name: str,
@@ -89,14 +100,19 @@ class Puller:
     ) -> None:
         self._db = db
         self._reader = reader
+        self._marks = marks
         self._client = client
         self._claim = claim
         self._name = name
         self._listen = listen
         self.result = PullResult(name, claim.pull_id, [])
+        self.problems: dict[str, errors.WaypostError] = {}
+        """What was wrong with a stream, though the pull may have gone on without it."""
 
-    async def pull(self, chosen: Sequence[Stream] = IN_ORDER, *, full: bool = False) -> PullResult:
+    async def pull(self, chosen: Sequence[Stream] | None = IN_ORDER, *, full: bool = False) -> PullResult:
         """Pull the chosen streams, going on with what an earlier pull left unfinished.
+
+        Without a choice: what an earlier pull left unfinished, and what is due.
 
         Raises:
             InterruptedRunError: On cancellation, once the run is marked as one to go on with.
@@ -104,18 +120,26 @@ class Puller:
         """
         began = time.monotonic()
         # Losing the last transactions in a crash loses their cursors too, so waiting for the disk buys nothing.
-        await self._db.execute("SET synchronous_commit TO off")
         # A worker that is frozen in the midst of a batch would keep its locks from the one that takes over.
         await self._db.execute(
-            "SELECT set_config('idle_in_transaction_session_timeout', %s, false)",
+            "SELECT set_config('synchronous_commit', 'off', false),"
+            " set_config('idle_in_transaction_session_timeout', %s, false)",
             (f"{runs.LEASE.total_seconds():.0f}s",),
         )
-        await self._db.execute(queries.findings.make_stage)
-        stopped = _to_go_on_with(await self._claim.unfinished(), full=full)
-        await self._claim.keep_only(list(stopped.values()))
+        unfinished = await self._claim.unfinished()
+        stopped = _to_go_on_with(unfinished, full=full)
+        if unfinished:
+            await self._claim.keep_only(list(stopped.values()))
+        beat = chosen is None
+        if chosen is None:
+            chosen = self._marks.due()
+            chosen = [stream for stream in IN_ORDER if stream in chosen or stream.name in stopped]
         try:
             for stream in chosen:
                 await self._run(stream, stopped.get(stream.name), full=full)
+                if beat and stream == AGENTS and SITES not in chosen and await self._strangers():
+                    for level in TREE:
+                        await self._run(level, None, full=full)
         finally:
             self.result.seconds = time.monotonic() - began
             self.result.requests = self._client.requests
@@ -124,108 +148,100 @@ class Puller:
 
     async def _run(self, stream: Stream, stopped: Unfinished | None, *, full: bool) -> None:
         began = time.monotonic()
-        run = await self._open(stream, stopped, full=full)
+        run, walks, sites = await self._open(stream, stopped, full=full)
         outcome = RunResult(stream.name, run.kind, "running", run.counts, 0.0, run.warnings)
         self.result.runs.append(outcome)
         error: errors.WaypostError | None = None
-        requests = self._client.requests
+        requests = run.counts["requests"] - self._client.requests
         alive = asyncio.create_task(runs.keep_alive(self._reader, run))
         try:
-            outcome.state, error = await self._work(stream, run)
+            ended = await self._work(stream, run, walks, sites)
+            error = ended.error
+            run.counts["requests"] = requests + self._client.requests
+            # Cut off before this, it is gone on with and sweeps once more, by what it had seen and not by nothing.
+            await _finished(
+                asyncio.create_task(runs.finish(self._db, run, ended.state, error, ended.reached))
+            )
+            outcome.state = ended.state
         except asyncio.CancelledError:
             error = errors.InterruptedRunError(
                 f"The pull of {self._name!r} was stopped at {stream.name}; what was stored stays."
             )
             raise error from None
-        except (
-            errors.WaypostError
-        ) as problem:  # a lost lease too: then `finish` finds the run no longer its own
+        except errors.WaypostError as problem:
             error = problem
             raise
         finally:
             alive.cancel()
             await asyncio.gather(alive, return_exceptions=True)
-            run.counts["requests"] += self._client.requests - requests
-            outcome.state = outcome.state if outcome.state != "running" else _left_as(error)
-            outcome.error = runs.described(error) if error else None
+            if outcome.state == "running":
+                outcome.state = _left_as(error)
+                run.counts["requests"] = requests + self._client.requests
+                # The database went away, and the lease will run out; or the run is another's.
+                with contextlib.suppress(psycopg.Error, errors.LeaseLostError):
+                    await asyncio.shield(runs.finish(self._db, run, outcome.state, error))
+            if error is not None:
+                outcome.error = runs.described(error)
+                self.problems[stream.name] = error
             outcome.counts, outcome.seconds = run.counts, time.monotonic() - began
-            with contextlib.suppress(psycopg.Error):  # the database went away: the lease will run out
-                await asyncio.shield(self._end(run, outcome.state, error))
             self._listen(RunEnded(self._name, stream.name, outcome.state, dict(run.counts), outcome.seconds))
-            _log.info("run ended", connection=self._name, stream=stream.name, state=outcome.state)
+            log = _log.debug if outcome.state == "done" and not run.counts["written"] else _log.info
+            log("run ended", connection=self._name, stream=stream.name, state=outcome.state)
 
-    async def _end(self, run: Run, state: str, error: errors.WaypostError | None) -> None:
-        """Write the end of a run. Only then is forgotten what it had seen.
+    async def _open(
+        self, stream: Stream, stopped: Unfinished | None, *, full: bool
+    ) -> tuple[Run, list[Walk], list[Scope]]:
+        """Begin a run with the walks of its plan, or take up an unfinished one where its walks are.
 
-        Cut off before, it is gone on with and sweeps once more, by what it had seen and not by nothing.
+        Also tells the sites that are visible before the walks, which only full runs ask for.
         """
-        await runs.finish(self._db, run, state, error)
-        await self._db.execute(queries.runs.forget_seen, {"connection_id": run.connection_id})
-
-    async def _open(self, stream: Stream, stopped: Unfinished | None, *, full: bool) -> Run:
+        since = stopped.since if stopped is not None else self._marks.since(stream, full=full)
+        sites = [] if since is not None else await sweep.visible(self._db, self._claim.connection_id)
         if stopped is not None:
-            return await self._claim.go_on(stopped)
-        since = None
-        if stream.since_param is not None:
-            since = await plan.since(
-                self._db, self._claim.connection_id, stream.name, full=full, now=datetime.now(UTC)
-            )
-        return await self._claim.start(stream.name, "full" if since is None else "delta", since)
+            run = await self._claim.go_on(stopped)
+            return run, await self._planned(run), sites
+        partitions = await self._partitions(stream, since, sites)
+        walks = [Walk(number, part) for number, part in enumerate(partitions)]
+        rows = [{"walk": walk.number, **msgspec.structs.asdict(walk.partition)} for walk in walks]
+        kind = "full" if since is None else "delta"
+        run = await self._claim.start(stream.name, kind, since, msgspec.json.encode(rows).decode())
+        return run, walks, sites
 
-    async def _work(self, stream: Stream, run: Run) -> tuple[str, errors.WaypostError | None]:
-        """Fetch, load, sweep; the state in which the run ends, and the console's refusal if there was one."""
-        sites = await sweep.visible(self._db, run.connection_id)
-        walks = await self._walks(stream, run, sites)
+    async def _work(self, stream: Stream, run: Run, walks: Sequence[Walk], sites: Sequence[Scope]) -> _Ended:
+        """Fetch, load, sweep."""
         pending = sum(walk.state == "pending" for walk in walks)
         self._listen(RunStarted(self._name, stream.name, run.kind, pending, run.resumed))
-        first = stream.name == "risks" and not await self._some_findings(run)
+        first = stream.name == "risks" and run.full and not await self._some_findings(run)
         refusal = await self._load(stream, run, walks, self._loader(stream, run, first=first))
         if refusal is not None and sweep.refused(walks):
             if stream.name == "accounts" and isinstance(refusal, errors.ForbiddenScopeError):
                 run.warnings[:] = ["This token may not list accounts; they are taken from its sites."]
-                return "done", None
-            return "failed", refusal
+                return _Ended("done", None, Reached())
+            return _Ended("failed", refusal, Reached(refused=True))
         if not first:  # a first pull has nothing to sweep
             await self._sweep(run, walks, sites)
-        async with self._db.transaction():
-            await runs.renew(self._db, run)
-            await self._db.execute(
-                queries.runs.set_watermark,
-                {
-                    "connection_id": run.connection_id,
-                    "stream": run.stream,
-                    "since": plan.watermark(run.console_time),
-                    "full": run.full,
-                },
-            )
         whole = all(walk.state == "complete" and walk.whole for walk in walks)
-        return ("done" if whole else "partial"), refusal
+        reached = Reached(plan.watermark(run.console_time), whole=run.full)
+        return _Ended("done" if whole else "partial", refusal, reached)
 
-    async def _walks(self, stream: Stream, run: Run, sites: Sequence[Scope]) -> list[Walk]:
+    async def _planned(self, run: Run) -> list[Walk]:
         names = {"connection_id": run.connection_id, "run_id": run.run_id}
         cursor = await self._db.execute(queries.runs.walks, names)
-        if planned := await cursor.fetchall():
-            return [
-                Walk(number, Partition(scope, scope_id, scope_name), *progress)
-                for number, scope, scope_id, scope_name, *progress in planned
-            ]
-        partitions = await self._partitions(stream, run, sites)
-        async with self._db.transaction():
-            for number, part in enumerate(partitions):
-                await self._db.execute(
-                    queries.runs.add_walk, {**names, "walk": number, **msgspec.structs.asdict(part)}
-                )
-        return [Walk(number, part) for number, part in enumerate(partitions)]
+        return [
+            Walk(number, Partition(scope, scope_id, scope_name), *progress)
+            for number, scope, scope_id, scope_name, *progress in await cursor.fetchall()
+        ]
 
-    async def _partitions(self, stream: Stream, run: Run, sites: Sequence[Scope]) -> tuple[Partition, ...]:
+    async def _partitions(
+        self, stream: Stream, since: datetime | None, sites: Sequence[Scope]
+    ) -> tuple[Partition, ...]:
         if stream.name != "risks":
             return plan.WHOLE
-        if run.since is not None:
-            arrived = await plan.arrived(self._db, run.connection_id, run.since)
-            return tuple(
-                dict.fromkeys((*plan.WHOLE, *await plan.owed(self._db, run.connection_id), *arrived))
-            )
-        cursor = await self._db.execute(queries.scopes.sizes, {"connection_id": run.connection_id})
+        connection_id = self._claim.connection_id
+        if since is not None:
+            arrived = await plan.arrived(self._db, connection_id, since)
+            return tuple(dict.fromkeys((*plan.WHOLE, *await plan.owed(self._db, connection_id), *arrived)))
+        cursor = await self._db.execute(queries.scopes.sizes, {"connection_id": connection_id})
         ((known,),) = await cursor.fetchall()
         return plan.partitions(sites, known)
 
@@ -261,6 +277,17 @@ class Puller:
             return devices.Loader(run.connection_uuid)
         return findings.Loader(self._client, run.connection_uuid, run.connection_id, first=first)
 
+    async def _strangers(self) -> bool:
+        """Whether the devices just pulled stand at sites that the last pull of the tree did not know."""
+        counts = self.result.runs[-1].counts
+        if not counts.get("device_added", 0) + counts.get("device_moved", 0):
+            return False
+        cursor = await self._db.execute(
+            queries.devices.strangers, {"connection_id": self._claim.connection_id}
+        )
+        ((some,),) = await cursor.fetchall()
+        return bool(some)
+
     async def _some_findings(self, run: Run) -> bool:
         cursor = await self._db.execute(queries.findings.any, {"connection_id": run.connection_id})
         ((some,),) = await cursor.fetchall()
@@ -289,7 +316,7 @@ async def _finished(task: asyncio.Task[None]) -> None:
 
 def _to_go_on_with(unfinished: Sequence[Unfinished], *, full: bool) -> dict[str, Unfinished]:
     """Of each stream the newest unfinished run, unless everything was asked for and it is only a delta."""
-    return {run.stream: run for run in unfinished if run.kind == "full" or not full}
+    return {run.stream: run for run in unfinished if run.usable and (run.kind == "full" or not full)}
 
 
 def _left_as(error: errors.WaypostError | None) -> str:

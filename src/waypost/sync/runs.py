@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 
 from waypost import errors
 from waypost.storage import queries
-from waypost.storage.database import Connection
+from waypost.storage.database import Connection, Database
 
 LEASE: Final = timedelta(seconds=45)
 """How long a worker that says nothing keeps its runs."""
@@ -54,7 +54,7 @@ class Run(msgspec.Struct):
 
 
 class Unfinished(msgspec.Struct, frozen=True):
-    """A run that stopped before its end."""
+    """A run that stopped before its end; `usable` if it can be gone on with."""
 
     run_id: uuid.UUID
     stream: str
@@ -63,20 +63,64 @@ class Unfinished(msgspec.Struct, frozen=True):
     console_time: datetime | None
     counts: dict[str, int]
     warnings: list[str]
+    usable: bool
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """What the schedule and the next run of a stream learn from the end of one.
+
+    Attributes:
+        since: Where the next delta starts; None leaves that as it is.
+        whole: Everything was walked.
+        refused: The console showed nothing.
+    """
+
+    since: datetime | None = None
+    whole: bool = False
+    refused: bool = False
+
+
+class Reader:
+    """A second database session beside the one that stores; most deltas end without having needed it.
+
+    Args:
+        database: Where from.
+        stack: Ends the session when the pull ends.
+    """
+
+    def __init__(self, database: Database, stack: contextlib.AsyncExitStack) -> None:
+        self._database = database
+        self._stack = stack
+        self._opening = asyncio.Lock()
+        self._db: Connection | None = None
+
+    async def get(self) -> Connection:
+        """The session, opened by the first who asks."""
+        async with self._opening:
+            if self._db is None:
+                self._db = await self._stack.enter_async_context(self._database.connect())
+            return self._db
 
 
 class Claim:
     """The right to pull one connection, until it ends or another worker claims it."""
 
-    def __init__(self, db: Connection, connection_id: int, connection_uuid: uuid.UUID, fence: int) -> None:
+    def __init__(
+        self,
+        db: Connection,
+        connection_id: int,
+        connection_uuid: uuid.UUID,
+        fence: int,
+        pull_id: uuid.UUID | None = None,
+    ) -> None:
         self._db = db
         self.connection_id = connection_id
         self.connection_uuid = connection_uuid
         self.fence = fence
-        self.pull_id = uuid.uuid4()
+        self.pull_id = pull_id or uuid.uuid4()
 
     async def unfinished(self) -> list[Unfinished]:
-        """Runs that stopped and may be gone on with, oldest first."""
+        """Runs that stopped before their end, oldest first."""
         cursor = await self._db.execute(queries.runs.unfinished, {"connection_id": self.connection_id})
         return [Unfinished(*row) for row in await cursor.fetchall()]
 
@@ -87,11 +131,19 @@ class Claim:
             await self._db.execute(queries.runs.give_up, {"connection_id": self.connection_id, "keep": keep})
             await self._db.execute(queries.runs.forget_seen, {"connection_id": self.connection_id})
 
-    async def start(self, stream: str, kind: str, since: datetime | None) -> Run:
+    async def start(self, stream: str, kind: str, since: datetime | None, walks: str) -> Run:
+        """A new run; `walks` are those of its plan, as JSON.
+
+        Raises:
+            LeaseLostError: The connection was claimed by another worker, paused or removed.
+        """
         cursor = await self._db.execute(
-            queries.runs.start, self._facts(stream=stream, kind=kind, since=since)
+            queries.runs.start, self._facts(stream=stream, kind=kind, since=since, walks=walks)
         )
-        (run_id,) = await _one(cursor)
+        started = await cursor.fetchone()
+        if started is None:
+            raise errors.LeaseLostError
+        (run_id,) = started
         return Run(
             self.connection_id,
             self.connection_uuid,
@@ -106,7 +158,14 @@ class Claim:
         )
 
     async def go_on(self, stopped: Unfinished) -> Run:
-        await self._db.execute(queries.runs.take_over, self._facts(run_id=stopped.run_id))
+        """A run that stopped, taken up again.
+
+        Raises:
+            LeaseLostError: As above.
+        """
+        cursor = await self._db.execute(queries.runs.take_over, self._facts(run_id=stopped.run_id))
+        if cursor.rowcount == 0:
+            raise errors.LeaseLostError
         return Run(
             self.connection_id, self.connection_uuid, stopped.run_id, stopped.stream, stopped.kind, self.fence,
             stopped.since, stopped.console_time, Counter(stopped.counts), list(stopped.warnings), resumed=True,
@@ -118,19 +177,27 @@ class Claim:
             "fence": self.fence,
             "pull_id": self.pull_id,
             "lease": LEASE,
-            "worker": f"{socket.gethostname()}:{os.getpid()}",
+            "worker": this_process(),
             **more,
         }
 
 
+def this_process() -> str:
+    """Host and process, for people."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 @contextlib.asynccontextmanager
-async def claim(db: Connection, connection_id: int, name: str) -> AsyncIterator[Claim]:
+async def claim(
+    db: Connection, connection_id: int, name: str, pull_id: uuid.UUID | None = None
+) -> AsyncIterator[Claim]:
     """Hold the connection while the block runs.
 
     Args:
         db: In autocommit; the lock lives as long as it.
         connection_id: Which.
         name: For the error.
+        pull_id: What the pull was announced as, if it was.
 
     Raises:
         SyncRunningError: A living worker holds it and its lease has not run out.
@@ -145,7 +212,7 @@ async def claim(db: Connection, connection_id: int, name: str) -> AsyncIterator[
     try:
         cursor = await db.execute(queries.runs.claim, {"connection_id": connection_id})
         fence, connection_uuid = await _one(cursor)
-        yield Claim(db, connection_id, connection_uuid, fence)
+        yield Claim(db, connection_id, connection_uuid, fence, pull_id)
     finally:
         if locked and not db.closed:
             with contextlib.suppress(psycopg.Error):  # then the lock ends with the session
@@ -158,7 +225,24 @@ async def renew(db: Connection, run: Run) -> None:
     Raises:
         LeaseLostError: Another worker has the run; the transaction must be rolled back, which raising does.
     """
-    facts = {
+    cursor = await db.execute(queries.runs.renew, _held(run))
+    if cursor.rowcount == 0:
+        raise errors.LeaseLostError
+
+
+async def advance(db: Connection, run: Run, walks: str) -> None:
+    """Do what `renew` does, and write how far walks are; they are given as JSON.
+
+    Raises:
+        LeaseLostError: As above.
+    """
+    cursor = await db.execute(queries.runs.advance, {**_held(run), "walks": walks})
+    if cursor.rowcount == 0:
+        raise errors.LeaseLostError
+
+
+def _held(run: Run) -> dict[str, Any]:  # Any: parameters of a query
+    return {
         "connection_id": run.connection_id,
         "run_id": run.run_id,
         "fence": run.fence,
@@ -167,9 +251,6 @@ async def renew(db: Connection, run: Run) -> None:
         "counts": Jsonb(run.counts),
         "warnings": Jsonb(run.warnings),
     }
-    cursor = await db.execute(queries.runs.renew, facts)
-    if cursor.rowcount == 0:
-        raise errors.LeaseLostError
 
 
 async def holds(db: Connection, claim: Claim) -> bool:
@@ -178,7 +259,7 @@ async def holds(db: Connection, claim: Claim) -> bool:
     return await cursor.fetchone() == (claim.fence,)
 
 
-async def keep_alive(db: Connection, run: Run) -> None:
+async def keep_alive(reader: Reader, run: Run) -> None:
     """Prolong the lease for as long as this is awaited: a slow console must not cost it."""
     facts = {
         "connection_id": run.connection_id,
@@ -188,11 +269,22 @@ async def keep_alive(db: Connection, run: Run) -> None:
     }
     while True:
         await asyncio.sleep(LEASE.total_seconds() / 3)
+        db = await reader.get()
         await db.execute(queries.runs.beat, facts)
 
 
-async def finish(db: Connection, run: Run, state: str, error: errors.WaypostError | None = None) -> None:
-    """Write the end of a run; nothing happens if another worker has it."""
+async def finish(
+    db: Connection,
+    run: Run,
+    state: str,
+    error: errors.WaypostError | None = None,
+    reached: Reached | None = None,
+) -> None:
+    """Write the end of a run, and how far it reached unless it was cut off.
+
+    Raises:
+        LeaseLostError: Another worker has it, and so nothing was written.
+    """
     facts = {
         "connection_id": run.connection_id,
         "run_id": run.run_id,
@@ -201,8 +293,12 @@ async def finish(db: Connection, run: Run, state: str, error: errors.WaypostErro
         "counts": Jsonb(run.counts),
         "warnings": Jsonb(run.warnings),
         "error": Jsonb(described(error)) if error else None,
+        "marked": reached is not None,
+        **msgspec.structs.asdict(reached or Reached()),
     }
-    await db.execute(queries.runs.finish, facts)
+    cursor = await db.execute(queries.runs.finish, facts)
+    if await cursor.fetchone() is None:
+        raise errors.LeaseLostError
 
 
 def described(error: errors.WaypostError) -> dict[str, str]:

@@ -11,7 +11,7 @@ from waypost.sentinelone import wire
 from waypost.sentinelone.pages import Unreadable
 from waypost.storage import queries
 from waypost.storage.database import Connection
-from waypost.sync.runs import Run
+from waypost.sync.runs import Reader, Run
 from waypost.sync.walks import Fetched
 
 Row = dict[str, Any]  # Any: columns of different types
@@ -24,8 +24,8 @@ class Loader:
         self._columns = columns
         self._statements = statements
 
-    async def prepare(self, db: Connection, pages: Sequence[Fetched]) -> "Prepared":
-        del db
+    async def prepare(self, reader: Reader, pages: Sequence[Fetched]) -> "Prepared":
+        del reader
         # The last of a row's versions counts, should a page have repeated it.
         rows = {row.value.id: self._columns(row) for fetched in pages for row in fetched.page.rows}
         return Prepared(self._statements, list(rows.values()), [])

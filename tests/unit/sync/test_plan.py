@@ -1,14 +1,11 @@
 """What a pull walks: whole or since when, and in which partitions."""
 
-import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.hub import Hub
-from waypost.storage import queries
 from waypost.sync import plan
 from waypost.sync.plan import Partition, Scope
 
@@ -81,50 +78,6 @@ def test_only_a_walk_of_a_site_knows_the_site() -> None:
         None,
         None,
     ]
-
-
-async def _mark(hub: Hub, since: datetime, *, full: bool, full_ago: timedelta) -> int:
-    (row,) = await hub.rows(
-        "INSERT INTO connection (name, base_url) VALUES (%s, 'https://x') RETURNING connection_id",
-        str(uuid.uuid4()),
-    )
-    facts = {"connection_id": row[0], "stream": "risks", "since": since, "full": full}
-    await hub.db.execute(queries.runs.set_watermark, facts)
-    await hub.db.execute("UPDATE sync_watermark SET full_at = full_at - %s", [full_ago])
-    return int(row[0])
-
-
-async def test_the_first_pull_is_whole(hub: Hub) -> None:
-    """Where nothing was pulled yet there is nothing to start from."""
-    assert await plan.since(hub.db, 1, "risks", full=False, now=NOW) is None
-
-
-@pytest.mark.parametrize(
-    ("full", "asked_full", "ago", "delta"),
-    [
-        (True, False, timedelta(hours=1), True),
-        (True, True, timedelta(hours=1), False),
-        (True, False, timedelta(hours=25), False),
-        (False, False, timedelta(), False),
-    ],
-)
-async def test_later_pulls_are_deltas(
-    hub: Hub, *, full: bool, asked_full: bool, ago: timedelta, delta: bool
-) -> None:
-    """A pull starts where the last one did, unless all is asked for or was last walked more than a day ago."""
-    connection_id = await _mark(hub, NOW, full=full, full_ago=ago)
-    since = await plan.since(hub.db, connection_id, "risks", full=asked_full, now=datetime.now(UTC))
-    assert since == (NOW if delta else None)
-    assert await plan.since(hub.db, connection_id, "agents", full=False, now=NOW) is None
-
-
-async def test_a_watermark_never_moves_backwards(hub: Hub) -> None:
-    """A console whose clock is turned back does not make the next delta ask for more than it must."""
-    connection_id = await _mark(hub, NOW, full=True, full_ago=timedelta())
-    for earlier in (NOW - timedelta(days=1), NOW - timedelta(days=2)):
-        facts = {"connection_id": connection_id, "stream": "risks", "since": earlier, "full": False}
-        await hub.db.execute(queries.runs.set_watermark, facts)
-    assert await plan.since(hub.db, connection_id, "risks", full=False, now=datetime.now(UTC)) == NOW
 
 
 def test_a_delta_overlaps_the_pull_before_it() -> None:

@@ -49,9 +49,19 @@ CREATE TABLE schedule (
   failures        integer NOT NULL DEFAULT 0,              -- in a row
   worker          text,
   taken_until     timestamptz
-);
+)
+-- Taken, held and given back every minute: room for the new version of a row beside the old one.
+WITH (fillfactor = 50);
 CREATE INDEX schedule_due ON schedule (next_at);
 INSERT INTO schedule (connection_id) SELECT connection_id FROM connection;
+
+-- What the schedule asks of each stream: when it last came to an end, and since when the console refuses it whole,
+-- which leaves it without a point to start from.
+ALTER TABLE sync_watermark
+  -- squawk-ignore ban-drop-not-null
+  ALTER COLUMN since DROP NOT NULL,
+  ADD COLUMN ended_at   timestamptz,
+  ADD COLUMN refused_at timestamptz;
 
 -- A pull that somebody asked for.
 CREATE TABLE sync_request (
@@ -123,6 +133,30 @@ CREATE TABLE audit (
   after           jsonb
 );
 CREATE INDEX audit_at ON audit (at);
+
+-- A token that is being renewed: a second service user takes over from the first. The row is written before the
+-- console is asked for anything, so that whatever a crash leaves there can be found and removed; it goes when only
+-- one service user is left.
+CREATE TABLE renewal (
+  connection_id bigint PRIMARY KEY REFERENCES connection ON DELETE CASCADE,
+  renewal_id    uuid NOT NULL DEFAULT gen_random_uuid(),  -- stands in the new service user's description
+  -- making -> proving (its token is here) -> retiring (its token is in use) -> the row goes
+  step          text NOT NULL DEFAULT 'making' CHECK (step IN ('making', 'proving', 'retiring')),
+  -- the version of the token in use; another one means that somebody rotated it meanwhile
+  credential_id uuid NOT NULL,
+  old_user_id   text,
+  new_user_id   text,
+  sealed_key    bytea,                                    -- of the new token until it is in use, as in credential
+  sealed_token  bytea,
+  began_at      timestamptz NOT NULL DEFAULT now(),
+  next_at       timestamptz NOT NULL DEFAULT now()        -- when to go on, after a failure
+);
+
+-- Master keys that were replaced. Whoever still has one of them seals nothing more with it.
+CREATE TABLE retired_master_key (
+  key_id     bytea PRIMARY KEY,
+  retired_at timestamptz NOT NULL DEFAULT now()
+);
 
 -- Changes that are not about a finding or a device say what they mean: how many days a token has left, for one.
 ALTER TABLE change ADD COLUMN detail jsonb;

@@ -65,6 +65,12 @@ async def run(connection: AsyncConnection[tuple[Any, ...]], *, allowed: bool) ->
     return missing
 
 
+async def fits(connection: AsyncConnection[tuple[Any, ...]]) -> bool:
+    """Whether the schema is this program's still: another version may have upgraded it meanwhile."""
+    rows = await connection.execute("SELECT max(version) FROM waypost.schema_migration")
+    return await rows.fetchone() == (known()[-1].version,)
+
+
 async def _applied(connection: AsyncConnection[tuple[Any, ...]]) -> dict[int, str]:
     await connection.execute("CREATE SCHEMA IF NOT EXISTS waypost")
     await connection.execute(

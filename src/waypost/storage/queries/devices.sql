@@ -74,6 +74,13 @@ WHERE d.connection_id = %(connection_id)s AND d.vendor IS NOT NULL AND NOT d.sta
          jsonb_path_exists(f.vendor, '$.licenses.modules[*] ? (@.name == "vulnerability_management")'))))
 ORDER BY d.device_id
 
+-- name: strangers
+-- Whether devices that came or moved lately stand at a site that is not known yet.
+SELECT EXISTS (
+  SELECT FROM device d WHERE d.connection_id = %(connection_id)s AND d.changed_at > now() - interval '1 hour'
+    AND d.site_id IS NOT NULL AND NOT EXISTS (
+      SELECT FROM site s WHERE s.connection_id = d.connection_id AND s.site_id = d.site_id AND s.gone_at IS NULL))
+
 -- name: unlisted
 -- Which of these endpoints are no known device.
 SELECT e.device_id FROM unnest(%(device_ids)s::bigint[]) AS e (device_id)

@@ -93,14 +93,16 @@ SELECT coalesce(kind, 0), count(*) FROM described GROUP BY kind
 -- name: sweep
 -- Rule 1: resolves up to a batch of findings of the partitions walked completely that no walk of the run saw.
 -- Spared are those of devices that changed their site meanwhile (no walk may have met them) and of sites that
--- were not visible throughout. The hash is cleared, so that seeing one again reopens it.
+-- were not visible throughout; one whose site nobody knows may be of a site that is no longer listed. The hash is
+-- cleared, so that seeing one again reopens it.
 WITH seen AS (
   SELECT unnest(vendor_ids) AS vendor_id FROM sync_seen
   WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
 ), unseen AS (
   SELECT f.finding_id FROM finding f JOIN device d USING (connection_id, device_id)
   WHERE f.connection_id = %(connection_id)s AND f.state <> %(resolved)s
-    AND (f.site_id = ANY (%(sites)s) OR (f.site_id IS NULL AND %(siteless)s))
+    AND (f.site_id = ANY (%(sites)s) OR (f.site_id IS NULL AND %(siteless)s AND NOT EXISTS (
+      SELECT FROM site s WHERE s.connection_id = %(connection_id)s AND s.gone_at IS NOT NULL)))
     AND (d.moved_at IS NULL OR d.moved_at < (
       SELECT started_at FROM sync_run WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s))
     AND NOT EXISTS (SELECT FROM seen s WHERE s.vendor_id = f.vendor_id)

@@ -1,4 +1,5 @@
 -- Names are compared in lower case by the database on both sides: what it takes for a letter is its own matter.
+-- What came through a deleted connection is in no list, though it is kept for a while.
 
 -- name: findings
 -- Findings, the worst first. A filter that is null does not filter. The key of the order is unique over all
@@ -6,7 +7,8 @@
 -- planner multiplies devices with software.
 WITH page AS MATERIALIZED (
   SELECT f.* FROM finding f
-  WHERE (%(connection)s::text[] IS NULL
+  WHERE f.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted'))
+    AND (%(connection)s::text[] IS NULL
          OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
     AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
       SELECT connection_id, site_id FROM site WHERE lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
@@ -50,7 +52,8 @@ SELECT d.device_uuid AS id, c.name AS connection, coalesce(d.name, '') AS name, 
 FROM device d
 JOIN connection c ON c.connection_id = d.connection_id
 LEFT JOIN site s ON s.connection_id = d.connection_id AND s.site_id = d.site_id
-WHERE (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
+WHERE c.state <> 'deleted'
+  AND (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
   AND (%(site)s::text[] IS NULL OR lower(s.name) IN (SELECT lower(unnest(%(site)s::text[])))
        OR d.site_id::text = ANY (%(site)s))
   AND (%(state)s::smallint[] IS NULL OR d.state = ANY (%(state)s))
@@ -67,7 +70,8 @@ LIMIT %(limit)s
 -- Application versions with findings that are not resolved, by name: on how many devices, how bad.
 WITH chosen AS MATERIALIZED (
   SELECT f.connection_id, f.device_id, f.software_id, f.severity FROM finding f
-  WHERE (%(connection)s::text[] IS NULL
+  WHERE f.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted'))
+    AND (%(connection)s::text[] IS NULL
          OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
     AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
       SELECT connection_id, site_id FROM site WHERE lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
@@ -92,12 +96,31 @@ GROUP BY w.name, w.vendor, w.version
 ORDER BY w.name, w.vendor, w.version
 LIMIT %(limit)s
 
+-- name: runs
+-- The newest runs, connection by connection first, since that is how their index goes.
+SELECT r.run_id AS id, r.pull_id AS pull, c.name AS connection, c.connection_uuid AS connection_id, r.stream, r.kind,
+  r.state, r.started_at, r.finished_at, r.worker,
+  CASE WHEN r.state = 'running' THEN r.busy_seconds + extract(epoch FROM now() - r.resumed_at)
+       ELSE r.busy_seconds END::float8 AS seconds,
+  r.since, r.counts, r.warnings, r.error
+FROM connection c
+JOIN LATERAL (
+  SELECT * FROM sync_run
+  WHERE connection_id = c.connection_id
+    AND (%(before)s::timestamptz IS NULL OR (started_at, run_id) < (%(before)s::timestamptz, %(before_id)s::uuid))
+  ORDER BY started_at DESC, run_id DESC LIMIT %(limit)s
+) r ON true
+WHERE c.state <> 'deleted'
+  AND (%(connection)s::uuid IS NULL OR c.connection_uuid = %(connection)s)
+  AND (%(organization_id)s::bigint IS NULL OR c.organization_id = %(organization_id)s)
+ORDER BY r.started_at DESC, r.run_id DESC LIMIT %(limit)s
+
 -- name: quarantine
 -- Rows that could not be read, the latest first.
 SELECT c.name AS connection, q.stream, q.vendor_id::text AS vendor_id, q.reason, q.content, q.first_seen_at,
   q.last_seen_at
 FROM quarantine q JOIN connection c USING (connection_id)
-WHERE (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
+WHERE c.state <> 'deleted' AND (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
 ORDER BY q.last_seen_at DESC, q.content_hash LIMIT %(limit)s
 
 -- name: by_severity_and_state

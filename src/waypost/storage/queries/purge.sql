@@ -1,18 +1,6 @@
 -- name: changes
--- Everything that was pulled through a connection, the largest last.
+-- Everything that was pulled through a connection, statement by statement: what is cut off is begun again.
 DELETE FROM change WHERE connection_id = %(connection_id)s
-
--- name: seen
-DELETE FROM sync_seen WHERE connection_id = %(connection_id)s
-
--- name: walks
-DELETE FROM sync_walk WHERE connection_id = %(connection_id)s
-
--- name: runs
-DELETE FROM sync_run WHERE connection_id = %(connection_id)s
-
--- name: watermarks
-DELETE FROM sync_watermark WHERE connection_id = %(connection_id)s
 
 -- name: quarantine
 DELETE FROM quarantine WHERE connection_id = %(connection_id)s
@@ -40,3 +28,15 @@ DELETE FROM site WHERE connection_id = %(connection_id)s
 
 -- name: accounts
 DELETE FROM account WHERE connection_id = %(connection_id)s
+
+-- name: watermarks
+DELETE FROM sync_watermark WHERE connection_id = %(connection_id)s
+
+-- name: seen
+DELETE FROM sync_seen WHERE connection_id = %(connection_id)s
+
+-- name: walks
+DELETE FROM sync_walk WHERE connection_id = %(connection_id)s
+
+-- name: runs
+DELETE FROM sync_run WHERE connection_id = %(connection_id)s

@@ -13,18 +13,23 @@ SELECT max(lease_until), min(worker) FROM sync_run
 WHERE connection_id = %(connection_id)s AND state = 'running' AND lease_until > now()
 
 -- name: unfinished
--- Runs that stopped before their end and are young enough to be gone on with.
-SELECT run_id, stream, kind, since, console_time, counts, warnings FROM sync_run
+-- Runs that stopped before their end, and whether they can be gone on with: not too old, and with a plan.
+SELECT run_id, stream, kind, since, console_time, counts, warnings,
+  started_at > now() - interval '24 hours' AND EXISTS (
+    SELECT FROM sync_walk w WHERE w.connection_id = r.connection_id AND w.run_id = r.run_id)
+FROM sync_run r
 WHERE connection_id = %(connection_id)s AND state IN ('running', 'interrupted')
-  AND started_at > now() - interval '24 hours'
 ORDER BY started_at
 
 -- name: take_over
--- Goes on with a run under a new fence.
-UPDATE sync_run
-SET fence = %(fence)s, pull_id = %(pull_id)s, state = 'running', worker = %(worker)s, resumed_at = now(),
+-- Goes on with a run under a new fence. No row: the connection was claimed by another worker, paused or removed.
+UPDATE sync_run r
+SET fence = c.fence, pull_id = %(pull_id)s, state = 'running', worker = %(worker)s, resumed_at = now(),
     lease_until = now() + %(lease)s, error = NULL
-WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s
+FROM (SELECT connection_id, fence FROM connection
+      WHERE connection_id = %(connection_id)s AND fence = %(fence)s AND state NOT IN ('paused', 'deleted')
+      FOR SHARE) c
+WHERE r.connection_id = c.connection_id AND r.run_id = %(run_id)s
 
 -- name: give_up
 -- Ends every unfinished run that will not be gone on with.
@@ -40,10 +45,19 @@ DELETE FROM sync_seen s WHERE s.connection_id = %(connection_id)s
                   AND r.state IN ('running', 'interrupted'))
 
 -- name: start
--- A new run.
-INSERT INTO sync_run (connection_id, pull_id, stream, kind, fence, lease_until, worker, since)
-VALUES (%(connection_id)s, %(pull_id)s, %(stream)s, %(kind)s, %(fence)s, now() + %(lease)s, %(worker)s, %(since)s)
-RETURNING run_id
+-- A new run with the walks of its plan. No row: the connection was claimed by another worker, paused or removed.
+WITH run AS (
+  INSERT INTO sync_run (connection_id, pull_id, stream, kind, fence, lease_until, worker, since)
+  SELECT connection_id, %(pull_id)s, %(stream)s, %(kind)s, fence, now() + %(lease)s, %(worker)s, %(since)s
+  FROM connection
+  WHERE connection_id = %(connection_id)s AND fence = %(fence)s AND state NOT IN ('paused', 'deleted') FOR SHARE
+  RETURNING connection_id, run_id
+), planned AS (
+  INSERT INTO sync_walk (connection_id, run_id, walk, scope, scope_id, scope_name)
+  SELECT connection_id, run_id, walk, scope, scope_id, scope_name FROM run CROSS JOIN jsonb_to_recordset(%(walks)s)
+    AS w (walk integer, scope text, scope_id bigint, scope_name text)
+)
+SELECT run_id FROM run
 
 -- name: renew
 -- Rule 4: part of every transaction that stores something. No row: the lease is lost.
@@ -57,16 +71,26 @@ UPDATE sync_run SET lease_until = now() + %(lease)s
 WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
 
 -- name: finish
--- The end of a run, under the same fence.
-UPDATE sync_run SET state = %(state)s, counts = %(counts)s, warnings = %(warnings)s, error = %(error)s,
-  finished_at = CASE WHEN %(state)s = 'interrupted' THEN NULL ELSE now() END,
-  lease_until = now(), busy_seconds = busy_seconds + extract(epoch FROM now() - resumed_at)
-WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
-
--- name: add_walk
--- A walk of a run's plan.
-INSERT INTO sync_walk (connection_id, run_id, walk, scope, scope_id, scope_name)
-VALUES (%(connection_id)s, %(run_id)s, %(walk)s, %(scope)s, %(scope_id)s, %(scope_name)s)
+-- The end of a run, under the same fence. With it moves, never backwards, where the next delta starts (rule 3), and
+-- what the run had seen is forgotten, unless it is to be gone on with. No row: the lease is lost.
+WITH ended AS (
+  UPDATE sync_run SET state = %(state)s, counts = %(counts)s, warnings = %(warnings)s, error = %(error)s,
+    finished_at = CASE WHEN %(state)s = 'interrupted' THEN NULL ELSE now() END,
+    lease_until = now(), busy_seconds = busy_seconds + extract(epoch FROM now() - resumed_at)
+  WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
+  RETURNING connection_id, run_id, stream
+), marked AS (
+  INSERT INTO sync_watermark AS w (connection_id, stream, since, full_at, ended_at, refused_at)
+  SELECT connection_id, stream, %(since)s, CASE WHEN %(whole)s THEN now() END, now(), CASE WHEN %(refused)s THEN now() END
+  FROM ended WHERE %(marked)s
+  ON CONFLICT (connection_id, stream) DO UPDATE
+  SET since = greatest(w.since, excluded.since), full_at = coalesce(excluded.full_at, w.full_at),
+      ended_at = excluded.ended_at, refused_at = excluded.refused_at
+), forgotten AS (
+  DELETE FROM sync_seen s USING ended e
+  WHERE s.connection_id = e.connection_id AND s.run_id = e.run_id AND %(state)s <> 'interrupted'
+)
+SELECT run_id FROM ended
 
 -- name: walks
 -- A run's plan and how far each walk is.
@@ -87,10 +111,18 @@ WHERE w.connection_id = %(connection_id)s AND w.state = 'refused' AND w.scope <>
       AND (w2.scope, w2.scope_id, w2.scope_name) IS NOT DISTINCT FROM (w.scope, w.scope_id, w.scope_name))
 
 -- name: advance
--- How far the walks of a batch are, in the transaction of their rows.
+-- Rule 4: how far the walks of a batch are, in the transaction of their rows, with what `renew` does. No row: the
+-- lease is lost.
+WITH held AS (
+  UPDATE sync_run SET lease_until = now() + %(lease)s, counts = %(counts)s, warnings = %(warnings)s,
+    console_time = coalesce(console_time, %(console_time)s)
+  WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fence)s AND state = 'running'
+  RETURNING connection_id, run_id
+)
 UPDATE sync_walk w SET state = r.state, whole = r.whole, cursor = r.cursor, batches = r.batches
-FROM jsonb_to_recordset(%(walks)s) AS r (walk integer, state text, whole boolean, cursor text, batches integer)
-WHERE w.connection_id = %(connection_id)s AND w.run_id = %(run_id)s AND w.walk = r.walk
+FROM held h
+CROSS JOIN jsonb_to_recordset(%(walks)s) AS r (walk integer, state text, whole boolean, cursor text, batches integer)
+WHERE w.connection_id = h.connection_id AND w.run_id = h.run_id AND w.walk = r.walk
 
 -- name: seen
 -- The ids of one batch of a full walk.
@@ -106,17 +138,6 @@ WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND walk = %(wal
 -- A walk that starts again has seen nothing.
 DELETE FROM sync_seen WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND walk = %(walk)s
 
--- name: watermark
--- From where the next delta starts, and when everything was last walked.
-SELECT since, full_at FROM sync_watermark WHERE connection_id = %(connection_id)s AND stream = %(stream)s
-
--- name: set_watermark
--- Rule 3: moves with the end of the run, and never backwards.
-INSERT INTO sync_watermark AS w (connection_id, stream, since, full_at)
-VALUES (%(connection_id)s, %(stream)s, %(since)s, CASE WHEN %(full)s THEN now() END)
-ON CONFLICT (connection_id, stream) DO UPDATE
-SET since = greatest(w.since, excluded.since), full_at = coalesce(excluded.full_at, w.full_at)
-
 -- name: quarantine
 -- Rule 6: a row that cannot be read, kept once.
 INSERT INTO quarantine AS q (connection_id, stream, content_hash, vendor_id, reason, content, run_id)
@@ -131,5 +152,5 @@ SELECT r.run_id, r.pull_id, c.name AS connection, r.stream, r.kind, r.state, r.s
        ELSE r.busy_seconds END AS seconds,
   r.since, r.counts, r.warnings, r.error
 FROM sync_run r JOIN connection c USING (connection_id)
-WHERE (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
+WHERE c.state <> 'deleted' AND (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
 ORDER BY r.started_at DESC, r.run_id LIMIT %(limit)s
