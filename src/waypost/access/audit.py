@@ -6,9 +6,11 @@ Whoever changes something that people answer for records it here, in the transac
 import getpass
 import socket
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from waypost.storage import queries
@@ -69,3 +71,40 @@ async def record(
         "after": None if after is None else Jsonb(msgspec.to_builtins(after)),
     }
     await db.execute(queries.audit.record, facts)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry, as people read it."""
+
+    id: int
+    at: datetime
+    actor_kind: str
+    actor: str
+    request_id: str | None
+    action: str
+    subject_id: str | None
+    subject_name: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+async def newest(
+    db: Connection,
+    *,
+    before_id: int | None = None,
+    organization_id: int | None = None,
+    action: str | None = None,
+    subject_id: str | None = None,
+    limit: int = 100,
+) -> list[Entry]:
+    """The newest entries first; of one organization, where it is given."""
+    facts = {
+        "before_id": before_id,
+        "organization_id": organization_id,
+        "action": action,
+        "subject_id": subject_id,
+        "limit": limit,
+    }
+    async with db.cursor(row_factory=class_row(Entry)) as cursor:
+        await cursor.execute(queries.audit.list, facts)
+        return await cursor.fetchall()

@@ -1,1 +1,1 @@
-"""The REST API: Litestar over the same service functions as the command line."""
+"""The HTTP API: what `waypost serve` answers with. Handlers call the functions that the command line calls."""

@@ -1,0 +1,92 @@
+"""Who may call what: every operation names the scope that it needs, and a key must have it.
+
+An operation that names none does not start up: forgetting it must not open it.
+"""
+
+from typing import Any, Final
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from waypost import errors
+from waypost.access import keys
+from waypost.access.keys import Principal, Scope
+from waypost.api.service import Service
+
+Caller = ASGIConnection[Any, Any, Any, Any]  # Any: what the framework leaves open
+_SCOPE: Final = "waypost_scope"
+_WHOLE: Final = "waypost_whole"
+PROBLEMS: Final = "waypost_problems"
+
+
+def needs(
+    scope: Scope, *, whole: bool = False, problems: tuple[int, ...] = ()
+) -> dict[str, Any]:  # Any: `opt`
+    """The options of an operation.
+
+    Args:
+        scope: What the key must be allowed to do.
+        whole: Whether the key must not be bound to an organization.
+        problems: Statuses that it may answer with besides those that follow from its shape.
+    """
+    return {_SCOPE: scope, _WHOLE: whole, PROBLEMS: problems}
+
+
+def scope_of(handler: BaseRouteHandler) -> Scope | None:
+    """The scope that an operation needs; None if it is open to everybody."""
+    return handler.opt.get(_SCOPE)
+
+
+async def admit(connection: Caller, handler: BaseRouteHandler) -> None:
+    """Let a request with the right key pass, and keep in mind whose it is.
+
+    Raises:
+        KeyRefusedError: There is no good key.
+        TooManyAttemptsError: There were too many wrong ones from this address.
+        KeyScopeError: The key may not do this.
+    """
+    principal = await let_in(connection, Scope(handler.opt[_SCOPE]), whole=handler.opt[_WHOLE])
+    connection.scope["auth"] = principal
+
+
+async def let_in(connection: Caller, scope: Scope, *, whole: bool) -> Principal:
+    """Whose key this is, if it may do what is asked.
+
+    Raises:
+        AccessError: As for `admit`.
+    """
+    principal = await _principal(connection)
+    if scope not in principal.scopes:
+        has = ", ".join(sorted(principal.scopes))
+        raise errors.KeyScopeError(f"This needs a key with the scope {scope}; this one has {has}.")
+    if whole and principal.organization_id is not None:
+        raise errors.KeyScopeError(
+            "This is about the whole service, and the key is bound to one organization.",
+            remedy="Use a key that is bound to none.",
+        )
+    return principal
+
+
+async def _principal(connection: Caller) -> Principal:
+    service: Service = connection.app.state.service
+    text = presented(connection)
+    address = service.caller(connection.scope)
+    service.attempts.check(address)
+    async with service.means.database.connect() as db:
+        try:
+            return await keys.authenticate(db, text)
+        except errors.KeyRefusedError:
+            service.attempts.failed(address)
+            raise
+
+
+def presented(connection: Caller) -> str:
+    """The key in the request's header.
+
+    Raises:
+        KeyRefusedError: There is none.
+    """
+    scheme, _, text = connection.headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise errors.KeyRefusedError("There is no API key with this request.")
+    return text.strip()

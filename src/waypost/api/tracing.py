@@ -1,0 +1,92 @@
+"""What every request gets around its handler: an id, headers that protect, a measurement, a line in the log.
+
+It is outside of the framework's routing, so that answers to unknown paths have all of it too.
+"""
+
+import re
+import time
+import uuid
+from typing import Any, Final, cast
+
+import structlog
+from litestar.datastructures import MutableScopeHeaders
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from waypost.api.metrics import Metrics
+
+HEADER: Final = "X-Request-ID"
+_SANE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_KEY: Final = "waypost_request_id"
+UNMATCHED: Final = "unmatched"
+"""The route of requests that no route fits; their paths are not told, since a link's secret may be in one."""
+
+PROTECTION: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "no-store",
+}
+"""Headers of every answer that has none of its own by these names."""
+
+log = structlog.get_logger()
+
+
+async def traced(app: ASGIApp, metrics: Metrics, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the application for one request."""
+    kind: str = scope["type"]
+    if kind != "http":
+        await app(scope, receive, send)
+        return
+    request = cast("HTTPScope", scope)
+    began = time.perf_counter()
+    chosen = _chosen(request)
+    scope.setdefault("state", {})[_KEY] = chosen
+    status = 0
+
+    async def sending(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            headers = MutableScopeHeaders.from_message(message)
+            for name, value in PROTECTION.items():
+                headers.setdefault(name, value)
+            headers[HEADER] = chosen
+        await send(message)
+
+    with structlog.contextvars.bound_contextvars(request_id=chosen):
+        try:
+            await app(scope, receive, sending)
+        except Exception:
+            log.exception("answer broken off", route=route(request))
+        finally:
+            seconds = time.perf_counter() - began
+            metrics.answered(route(request), request["method"], status, seconds)
+            log.info(
+                "request answered",
+                method=request["method"],
+                route=route(request),
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )
+
+
+def request_id(scope: Scope) -> str:
+    """The id of a request under way."""
+    return str(scope["state"].get(_KEY, ""))
+
+
+def route(scope: HTTPScope) -> str:
+    """The pattern that the path fits, without what stands in for its parameters."""
+    template: Any = cast("dict[str, Any]", scope).get("path_template")  # Any: absent before routing
+    return template or UNMATCHED
+
+
+def _chosen(scope: HTTPScope) -> str:
+    """The caller's id if it is one that a log can hold, or a new one."""
+    for name, value in scope["headers"]:
+        if name.lower() == HEADER.lower().encode() and _SANE.fullmatch(value):
+            return value.decode()
+    return uuid.uuid4().hex
