@@ -21,7 +21,7 @@ from figures import Outcome
 
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE / "results"
-NAMES = ("first_pull", "unchanged", "delta", "memory", "limits")
+NAMES = ("first_pull", "unchanged", "delta", "memory", "limits", "check", "many_connections")
 LONGEST = 1800
 
 

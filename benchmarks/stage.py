@@ -52,9 +52,15 @@ class Size(msgspec.Struct, frozen=True):
 class Console:
     """A simulated console in its own process."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, pid: int) -> None:
         self.url = url
         self.token = token
+        self.pid = pid
+
+    def tokens(self) -> list[Facts]:
+        """Every token, with its `name`, `scope` and, where there are several, `tenant`."""
+        tokens: Any = self._control("GET", "tokens")
+        return list(tokens)
 
     def _control(self, method: str, path: str, body: Facts | None = None) -> Facts:
         data = None if body is None else json.dumps(body).encode()
@@ -92,7 +98,7 @@ def console(size: Size, *options: str) -> Iterator[Console]:
         try:
             assert process.stdout is not None  # noqa: S101  # asked for a line above
             ready = json.loads(process.stdout.readline())
-            yield Console(ready["url"], ready["token"])
+            yield Console(ready["url"], ready["token"], process.pid)
         finally:
             process.terminate()
             process.wait(30)
@@ -122,6 +128,10 @@ class Server:
     def version(self) -> str:
         with psycopg.connect(self._url) as db:
             return str(db.info.parameter_status("server_version"))
+
+    @property
+    def pid(self) -> int:
+        return int((self.home / "postgres" / "postmaster.pid").read_text().split()[0])
 
     def stop(self) -> None:
         command = ["-w", "-m", "fast", "stop"]

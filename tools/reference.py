@@ -17,6 +17,7 @@ import msgspec
 
 from waypost import errors, settings
 from waypost.cli import main as program
+from waypost.connections.connection import Rhythm
 from waypost.sentinelone import limits
 from waypost.sync import load, plan, runs, streams, walks
 from waypost.unified import words
@@ -106,7 +107,7 @@ def figures() -> str:
         ["requests under way at once by one token", limits.CONCURRENT],
         ["pages that one transaction stores, at most", load.BATCH_PAGES],
         ["a delta starts before the last pull did, by", _span(plan.OVERLAP)],
-        ["everything is walked again after", _span(plan.RECONCILE_AFTER)],
+        ["everything is walked again after", _span(timedelta(seconds=Rhythm().reconcile_seconds))],
         ["a worker that says nothing keeps its runs for", _span(runs.LEASE)],
     ]
     return table(["figure", "value"], rows)
@@ -180,9 +181,11 @@ def main() -> int:
 
 
 def _errors(kind: type[errors.WaypostError]) -> Iterator[type[errors.WaypostError]]:
+    """The tree of `errors.py`; a module's own kinds, made for one answer, share a code of it."""
     yield kind
     for child in kind.__subclasses__():
-        yield from _errors(child)
+        if child.__module__ == errors.__name__:
+            yield from _errors(child)
 
 
 def _sentence(kind: type[errors.WaypostError]) -> str:

@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 from waypost import telemetry
+from waypost.access import audit
 from waypost.connections import registry
 from waypost.connections.connection import Connection
 from waypost.connections.vault import Vault
@@ -56,10 +57,12 @@ async def connected(prepared: Database, means: Means) -> Connection:
         added, _ = await registry.add(
             db,
             means.vault,
+            audit.command(),
             name=NAME,
             url=os.environ["CONSOLE_URL"],
             token=os.environ["CONSOLE_TOKEN"],
             allowed=means.allowed,
+            limiter=means.limiter,
         )
         return added
 

@@ -10,6 +10,8 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     │   ├── FilterError            a filter, cursor or limit that cannot be understood
     │   ├── SettingsError          a setting that cannot be used
     │   ├── NoSuchConnectionError
+    │   ├── ConnectionNameError    a name that no connection can have
+    │   ├── ConnectionStateError   a connection that is paused, or waits for a token
     │   ├── ConnectionExistsError
     │   ├── SameIdentityError      a console and identity that another connection has already
     │   ├── OtherConsoleError      a new token for a console that is not the connection's
@@ -19,7 +21,12 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     │   ├── NoSuchOrganizationError
     │   ├── OrganizationNameError  a name that is none, or taken
     │   ├── InvalidFieldError      a field of a request or form that cannot be used
-    │   └── NotFoundError          what the API's path names does not exist
+    │   ├── NotFoundError          what the API's path names does not exist
+    │   ├── MethodError            a path that exists, asked in a way that it does not know
+    │   ├── BodyError              a request whose body cannot be read as JSON
+    │   ├── MediaTypeError         a body of another kind than JSON
+    │   ├── TooLargeError          a body that is longer than the API reads
+    │   └── PortError              an address and port that the service cannot listen on
     ├── AccessError                the API does not know the caller, or does not let it
     │   ├── KeyRefusedError        no key, or one that is wrong, expired or revoked
     │   ├── KeyScopeError          a key without the scope that this needs
@@ -37,6 +44,7 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     │   ├── UnreadableAnswerError  an answer that is no JSON, cut short, or of another shape
     │   └── RequestRefusedError    400: the console does not accept the request
     │       └── CursorRefusedError a page cursor that the console no longer accepts
+    ├── RenewalError               a token that could not be renewed automatically
     ├── IncompleteWalkError        a page chain that cannot be trusted to be whole
     ├── SyncRunningError           a second pull of one connection
     ├── LeaseLostError             another worker has taken this run over
@@ -49,6 +57,7 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
         └── VaultError             the master key is missing or does not fit
 """
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -78,7 +87,7 @@ class WaypostError(Exception):
 
     code: ClassVar[str] = "waypost.error"
     owner: Owner = Owner.OPERATOR
-    reaction: ClassVar[Reaction] = Reaction.TERMINAL
+    reaction: Reaction = Reaction.TERMINAL
     remedy: str = "Run the command again; if it happens again, report it with the log."
 
     field: str = ""
@@ -149,6 +158,21 @@ class NoSuchConnectionError(UsageError):
     remedy = "See `waypost connection list` for the names."
 
 
+class ConnectionNameError(UsageError):
+    """A connection cannot have this name."""
+
+    code = "connection.name"
+    field = "name"
+    remedy = "Use 1 to 80 characters, in any script, that begin with a letter or digit."
+
+
+class ConnectionStateError(UsageError):
+    """The connection is not in a state for this."""
+
+    code = "connection.state"
+    remedy = "See `waypost connection list` for the states."
+
+
 class ConnectionExistsError(UsageError):
     """A connection like this one exists already."""
 
@@ -175,11 +199,29 @@ class OtherConsoleError(UsageError):
 
 
 class CheckFailedError(UsageError):
-    """The check failed, and nothing was saved."""
+    """The check failed, and nothing was saved.
+
+    Attributes:
+        results: The lines of the check, as JSON holds them.
+    """
 
     code = "connection.check_failed"
     owner = Owner.CUSTOMER
     remedy = "Mend what the check names and try again, or add --force to save it as it is."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        remedy: str = "",
+        owner: Owner | None = None,
+        field: str = "",
+        reaction: Reaction = Reaction.TERMINAL,
+        results: Sequence[Mapping[str, object]] = (),
+    ) -> None:
+        super().__init__(message, remedy=remedy, owner=owner, field=field)
+        self.reaction = reaction
+        self.results = results
 
 
 class DefaultConnectionError(UsageError):
@@ -225,6 +267,42 @@ class NotFoundError(UsageError):
 
     code = "request.not_found"
     remedy = "See /api/v1/docs for the paths, and the lists for the ids."
+
+
+class MethodError(UsageError):
+    """This path does not know the method."""
+
+    code = "request.method"
+    remedy = "Use one of the methods in the header Allow; /api/v1/docs says what each does."
+
+
+class BodyError(UsageError):
+    """The request's body cannot be read."""
+
+    code = "request.body"
+    remedy = "Send one JSON object in UTF-8; /api/v1/docs shows an example for each operation."
+
+
+class MediaTypeError(UsageError):
+    """The request's body is not said to be JSON."""
+
+    code = "request.media_type"
+    remedy = "Send JSON with the header `Content-Type: application/json`."
+
+
+class TooLargeError(UsageError):
+    """The request's body is too long."""
+
+    code = "request.too_large"
+    remedy = "Send less: no operation needs more than a few thousand characters."
+
+
+class PortError(UsageError):
+    """The service cannot listen at this address and port."""
+
+    code = "service.port"
+    owner = Owner.OPERATOR
+    remedy = "Choose another with --port, or stop what listens there."
 
 
 class AccessError(WaypostError):
@@ -419,6 +497,17 @@ class CursorRefusedError(RequestRefusedError):
     owner = Owner.NOBODY
     reaction = Reaction.TRANSIENT
     remedy = "Nothing to do: the walk starts again from its first page."
+
+
+class RenewalError(WaypostError):
+    """The token could not be renewed automatically; the connection goes on with the one it has."""
+
+    code = "connection.renewal"
+    owner = Owner.CUSTOMER
+    remedy = (
+        "Renew it by hand (`waypost connection rotate NAME`), or end the attempts "
+        "(`waypost connection renew NAME --auto off`)."
+    )
 
 
 class IncompleteWalkError(WaypostError):

@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -21,7 +21,19 @@ _FILE_KEYS: Final = {
     "master_key_file": "a file that holds the master key",
     "allowed_hosts": "further console hosts: suffixes, addresses or ranges, comma-separated",
     "log_level": "debug, info, warning or error",
+    "host": "where the service listens: an address of this machine",
+    "port": "the port that the service listens on",
+    "tls_cert": "a file with the service's certificate and its chain, in PEM",
+    "tls_key": "a file with the certificate's private key, in PEM",
+    "behind_proxy": "true if every request comes through a proxy that terminates TLS",
+    "public_url": "the address under which others reach the service, for links",
 }
+_SHAPES: Final[Mapping[type, str]] = {
+    str: "a text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+}
+HIGHEST_PORT: Final = 65_535
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -33,6 +45,12 @@ class Settings(msgspec.Struct, frozen=True):
     master_key_file: str = ""
     allowed_hosts: str = ""
     log_level: str = "warning"
+    host: str = "127.0.0.1"
+    port: int = 8630
+    tls_cert: str = ""
+    tls_key: str = ""
+    behind_proxy: bool = False
+    public_url: str = ""
 
     def __repr__(self) -> str:  # the database URL and the master key are secrets
         return f"Settings(home={str(self.home)!r}, embedded={not self.database_url})"
@@ -42,15 +60,27 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.
 
     Raises:
-        SettingsError: The file cannot be read, or has a key that no setting has.
+        SettingsError: The file cannot be read, or has a key that no setting has, or a value is of no use.
     """
     env = os.environ if environ is None else environ
     home = _home(env)
     values = _from_file(env, home)
     for key in _FILE_KEYS:
-        if text := env.get(_PREFIX + key.upper(), "").strip():
-            values[key] = text
-    return Settings(home=home, **values)
+        name = _PREFIX + key.upper()
+        if text := env.get(name, "").strip():
+            values[key] = _value(key, text, name, strict=False)
+    return checked(Settings(home=home, **values))
+
+
+def checked(settings: Settings) -> Settings:
+    """The same settings, if each can be.
+
+    Raises:
+        SettingsError: One cannot.
+    """
+    if not 0 <= settings.port <= HIGHEST_PORT:
+        raise errors.SettingsError(f"There is no port {settings.port}; ports go from 1 to {HIGHEST_PORT}.")
+    return settings
 
 
 def _home(env: Mapping[str, str]) -> Path:
@@ -66,7 +96,7 @@ def _home(env: Mapping[str, str]) -> Path:
     return Path(user).absolute() / ".local" / "share" / "waypost"
 
 
-def _from_file(env: Mapping[str, str], home: Path) -> dict[str, str]:
+def _from_file(env: Mapping[str, str], home: Path) -> dict[str, Any]:  # Any: texts, numbers, true or false
     named = env.get(_PREFIX + "CONFIG", "").strip()
     path = Path(named).expanduser() if named else home / "waypost.toml"
     try:
@@ -83,6 +113,14 @@ def _from_file(env: Mapping[str, str], home: Path) -> dict[str, str]:
             raise errors.SettingsError(
                 f"The settings file {path} has an unknown key {key!r}; known are {known}."
             )
-        if not isinstance(value, str):
-            raise errors.SettingsError(f"The settings file {path} needs a text in quotes for {key!r}.")
-    return dict(content)
+        _value(key, value, f"The settings file {path}", strict=True)
+    return content
+
+
+def _value(key: str, value: object, source: str, *, strict: bool) -> Any:  # Any: as above
+    """A value as its setting has it; the environment knows texts only, the file knows better."""
+    shape = next(field.type for field in msgspec.structs.fields(Settings) if field.name == key)
+    try:
+        return msgspec.convert(value, shape, strict=strict)
+    except msgspec.ValidationError:
+        raise errors.SettingsError(f"{source} needs {_SHAPES[shape]} for {key!r}.") from None

@@ -7,9 +7,12 @@ import pytest
 from waypost import __version__
 
 COMMANDS = [
-    "", "demo", "connection", "connection add", "connection list", "connection show", "connection rotate",
-    "connection remove", "sync", "runs", "finding", "finding list", "device", "device list", "software",
-    "software list", "quarantine", "quarantine list", "db", "db upgrade",
+    "", "demo", "connection", "connection add", "connection list", "connection show", "connection check",
+    "connection rotate", "connection renew", "connection rename", "connection default", "connection pause",
+    "connection resume", "connection rhythm", "connection health", "connection remove", "connection link",
+    "connection link list", "connection link revoke", "org", "org add", "org list", "sync", "runs", "serve", "worker",
+    "key", "key create", "key list", "key revoke", "key rotate-master", "finding", "finding list", "device",
+    "device list", "software", "software list", "quarantine", "quarantine list", "db", "db upgrade",
 ]  # fmt: skip
 
 

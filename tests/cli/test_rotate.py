@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from support import simulator
+from support.service_users import Administrator
 from waypost.storage import embedded
 
 
@@ -49,7 +51,7 @@ def test_a_token_that_is_refused_replaces_nothing(waypost: Any, console: Any) ->
     """A new token is tested first: a wrong one leaves the connection as it was."""
     waypost.add("ACME", console.url, console.token).done()
     before = waypost.stored()
-    waypost("connection", "rotate", "ACME", stdin="wrong").refused(3, "refused the API token")
+    waypost("connection", "rotate", "ACME", stdin="wrong").refused(3, "The console refuses it")
     assert waypost.stored() == before
     waypost("sync", "ACME").done()
     waypost("connection", "remove", "ACME", "--yes").done()
@@ -69,3 +71,27 @@ def test_a_token_that_sees_less_must_be_meant(waypost: Any, console: Any) -> Non
     now = waypost("finding", "list", "--limit", "10000", "--json").document["items"]
     assert {item["id"]: item["state"] for item in now} == {item["id"]: item["state"] for item in held}
     waypost("connection", "remove", "ACME", "--yes").done()
+
+
+def test_a_token_that_is_renewed(make_waypost: Callable[[], Any]) -> None:
+    """`connection renew` swaps service users by way of a pull; `--auto` is shown with the connection."""
+    waypost = make_waypost()
+    embedded.start(waypost.home)
+    size = simulator.arguments(accounts=1, sites=1, agents=2, risks_per_agent=2)
+    with simulator.running(size) as console:
+        people = Administrator(console)
+        waypost.add("ACME", console.url, people.token_of(name="Reader")).done()
+
+        assert "waypost sync ACME" in waypost("connection", "renew", "ACME").done().out
+        waypost("sync", "ACME").done()
+        assert "renewed" in waypost("connection", "renew", "ACME").done().out
+
+        assert [row["name"] for row in people.ours()] == ["Reader (Waypost 2)"]
+        assert "Reader" not in people.names()
+        waypost("sync", "ACME").done()
+        for word, on in (("on", True), ("off", False)):
+            waypost("connection", "renew", "ACME", "--auto", word).done()
+            assert waypost("connection", "show", "ACME", "--json").document["auto_renew"] is on
+        assert waypost("connection", "renew", "ACME", "--auto", "maybe").code == 2
+        waypost.add("viewer", console.url, console.token).done()
+        waypost("connection", "renew", "viewer").refused(1, "Service Users", "rotate")

@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from waypost import errors
+from waypost.access import audit
 from waypost.connections import registry
 from waypost.connections.connection import Connection
+from waypost.connections.probe import Identity
 from waypost.connections.vault import Vault
 from waypost.sentinelone.address import Allowed
 from waypost.sentinelone.limits import Limiter
@@ -33,9 +35,35 @@ class Hub:
 
     async def add(self, url: str, token: str, name: str = "console") -> Connection:
         connection, _ = await registry.add(
-            self.db, self.means.vault, name=name, url=url, token=token, allowed=self.means.allowed
+            self.db,
+            self.means.vault,
+            audit.SERVICE,
+            name=name,
+            url=url,
+            token=token,
+            allowed=self.means.allowed,
+            limiter=self.means.limiter,
         )
         return connection
+
+    async def store(self, name: str = "console", **more: Any) -> Connection:
+        """A connection to a console that nobody calls, with a user of its own."""
+        return await registry.store(
+            self.db,
+            self.means.vault,
+            audit.SERVICE,
+            **{
+                "name": name,
+                "origin": "https://usea1-example.sentinelone.net",
+                "token": f"token of {name}",
+                "identity": Identity(user_id=f"user of {name}", scope="tenant"),
+                **more,
+            },
+        )
+
+    async def again(self, connection: Connection) -> Connection:
+        """The connection as it is now."""
+        return await registry.by_uuid(self.db, connection.connection_uuid)
 
     async def pull(self, connection: Connection, **options: Any) -> PullResult:
         return await now.pull(self.means, connection, **options)

@@ -20,6 +20,7 @@ from waypost.cli.main import main
 from waypost.sentinelone import limits, pages
 limits.Limiter = limits.Limiter.unlimited
 pages.walk.__kwdefaults__["limit"] = {rows}
+{also}
 main()
 """
 
@@ -27,12 +28,14 @@ main()
 class Program:
     """Starts `waypost` with these settings, without rate limits.
 
-    Pages hold so few rows that small estates have chains of them.
+    Pages hold so few rows that small estates have chains of them. `also` is Python to run before it.
     """
 
-    def __init__(self, home: Path, database_url: str, *, page_rows: int = 25) -> None:
+    def __init__(
+        self, home: Path, database_url: str, *, page_rows: int = 25, also: str = "", **settings: str
+    ) -> None:
         self.database_url = database_url
-        self._start = [sys.executable, "-c", _AS_TESTS_NEED_IT.format(rows=page_rows)]
+        self._start = [sys.executable, "-c", _AS_TESTS_NEED_IT.format(rows=page_rows, also=also)]
         self._home = home
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")},
@@ -40,6 +43,7 @@ class Program:
             "WAYPOST_DATABASE_URL": database_url,
             "WAYPOST_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
             "WAYPOST_ALLOWED_HOSTS": "127.0.0.1",
+            **settings,
         }
         self._count = 0
 

@@ -45,14 +45,15 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 
 
 def test_exit_codes() -> None:
-    """Wrong use is 2, a refused token is 3, everything else is 1."""
+    """Wrong use is 2, a refused token is 3, everything else, a check that failed among them, is 1."""
     for kind in CLASSES:
         expected = 1
-        if issubclass(kind, UsageError):
+        if issubclass(kind, UsageError) and kind is not errors.CheckFailedError:
             expected = 2
         elif kind is errors.TokenRefusedError:
             expected = 3
         assert exit_code(kind()) == expected
+    assert exit_code(errors.CheckFailedError(reaction=Reaction.NEEDS_ATTENTION)) == 3
 
 
 def test_only_a_refused_token_needs_attention() -> None:

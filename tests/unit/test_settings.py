@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from waypost import errors
@@ -43,17 +44,42 @@ def test_a_machine_without_a_home() -> None:
     assert load({"WAYPOST_HOME": "/data"}).home == Path("/data")
 
 
+TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+TEXTS = {str: ('"of the file"', "of the environment"), int: ("17", "4711"), bool: ("false", "true")}
+VALUES: dict[type, tuple[object, object]] = {
+    str: ("of the file", "of the environment"),
+    int: (17, 4711),
+    bool: (False, True),
+}
+
+
 @pytest.mark.parametrize("name", sorted(settings_module._FILE_KEYS))
 def test_each_setting(tmp_path: Path, name: str) -> None:
     """Each setting can stand in the file, and the environment wins over it."""
-    (tmp_path / "waypost.toml").write_text(f'{name} = "of the file"\n')
+    in_file, in_environment = TEXTS[TYPES[name]]
+    of_file, of_environment = VALUES[TYPES[name]]
+    (tmp_path / "waypost.toml").write_text(f"{name} = {in_file}\n")
     environ = {"WAYPOST_HOME": str(tmp_path)}
-    assert getattr(load(environ), name) == "of the file"
-    assert (
-        getattr(load(environ | {"WAYPOST_" + name.upper(): " of the environment\n"}), name)
-        == "of the environment"
-    )
-    assert getattr(load(environ | {"WAYPOST_" + name.upper(): ""}), name) == "of the file"
+    variable = "WAYPOST_" + name.upper()
+    assert getattr(load(environ), name) == of_file
+    assert getattr(load(environ | {variable: f" {in_environment}\n"}), name) == of_environment
+    assert getattr(load(environ | {variable: ""}), name) == of_file
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"WAYPOST_PORT": "many"}, "WAYPOST_PORT needs a whole number for 'port'"),
+        ({"WAYPOST_PORT": "70000"}, "There is no port 70000"),
+        ({"WAYPOST_PORT": "-1"}, "There is no port -1"),
+        ({"WAYPOST_BEHIND_PROXY": "perhaps"}, "WAYPOST_BEHIND_PROXY needs true or false"),
+    ],
+)
+def test_values_of_no_use(environ: dict[str, str], words: str) -> None:
+    """A number that is none, or none that can be, is an error that names the setting."""
+    with pytest.raises(errors.SettingsError, match=words):
+        load({"HOME": "/home/ada", **environ})
+    assert load({"HOME": "/home/ada", "WAYPOST_PORT": "8080"}).port == 8080
 
 
 def test_the_settings_are_those_of_the_struct() -> None:

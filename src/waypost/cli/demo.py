@@ -14,13 +14,14 @@ import msgspec
 
 from waypost import errors
 from waypost import settings as settings_module
+from waypost.access import audit
 from waypost.cli import means, output
 from waypost.cli.sync import drawing, summary
-from waypost.connections import registry
+from waypost.connections import lifecycle, registry
 from waypost.connections.connection import Connection
 from waypost.settings import Settings
 from waypost.storage import queries
-from waypost.sync import now, runs
+from waypost.sync import now
 from waypost.unified.words import FindingState, Severity, word
 
 NAME: Final = "demo"
@@ -52,11 +53,11 @@ async def _demo(settings: Settings, console: dict[str, str]) -> None:
     async with means.session(settings) as session:
         able = session.means()
         for earlier in await registry.find(session.db, [NAME]):
-            async with runs.claim(session.db, earlier.connection_id, NAME):
-                await registry.remove(session.db, earlier)
+            await lifecycle.remove(session.db, audit.command(), earlier, purge=True, no_default=True)
         connection, _ = await registry.add(
             session.db,
             able.vault,
+            audit.command(),
             name=NAME,
             url=console["url"],
             token=console["token"],

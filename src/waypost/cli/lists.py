@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from waypost.cli import means, output
-from waypost.cli.connection import Json
+from waypost.cli.output import Json
 from waypost.unified import reading
 from waypost.unified.reading import DeviceItem, Filters, FindingItem, SoftwareItem
 

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 needs attention (a token that the console refuses).
 """
 
+import resource
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +13,7 @@ import psycopg
 from cyclopts import App
 
 from waypost import __version__, errors
-from waypost.cli import connection, db, demo, lists, output, quarantine, runs, sync
+from waypost.cli import connection, db, demo, key, lists, org, output, quarantine, runs, sync, worker
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -28,8 +29,16 @@ app: Final = App(
 )
 app.command(demo.demo)
 app.command(connection.app)
+# By name, so that other commands need not load the API.
+app.command(
+    "waypost.cli.serve:serve",
+    help="Run the service: the API, and a worker that pulls every connection when it is due.",
+)
 app.command(sync.sync)
+app.command(worker.worker)
 app.command(runs.runs)
+app.command(org.app)
+app.command(key.app)
 app.command(lists.finding)
 app.command(lists.device)
 app.command(lists.software)
@@ -39,6 +48,8 @@ app.command(db.app)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program: parse, run, exit."""
+    # The memory holds tokens; a dump of it would, too.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
@@ -71,7 +82,7 @@ def _check_text(arguments: Sequence[str]) -> None:
 
 def exit_code(error: errors.WaypostError) -> int:
     """What an error ends the program with."""
-    if isinstance(error, errors.UsageError):
+    if isinstance(error, errors.UsageError) and not isinstance(error, errors.CheckFailedError):
         return WRONG_USE
     return NEEDS_ATTENTION if error.reaction is errors.Reaction.NEEDS_ATTENTION else FAILED
 

@@ -5,9 +5,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,6 +19,9 @@ from waypost import errors
 out: Final = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 """Standard output; wider than a terminal's 80 columns where it goes to a file or another program."""
 err: Final = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON document instead of a table.")]
+"""The option of every command that prints a list."""
 
 _SHORT_WORD: Final = 6
 
@@ -43,6 +47,10 @@ STATE_STYLE: Final = {
     "interrupted": "yellow",
     "partial": "yellow",
     "running": "cyan",
+    "paused": "yellow",
+    "ok": "green",
+    "degraded": "yellow",
+    "failing": "bold red",
 }
 
 
@@ -107,6 +115,8 @@ def cell(value: object) -> str:
     """A value as people read it."""
     if value is None or value == "":
         return "[dim]-[/]"
+    if isinstance(value, Text):
+        return value.markup
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     if isinstance(value, bool):

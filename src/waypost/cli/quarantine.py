@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 from psycopg.rows import dict_row
 
 from waypost.cli import means, output
-from waypost.cli.connection import Json
+from waypost.cli.output import Json
 from waypost.connections import registry
 from waypost.storage import queries
 

@@ -1,15 +1,14 @@
 """Sealing API tokens (rule 10).
 
-AES-256-GCM twice: a data key for each connection seals its token, the master key seals the data key. Every
-ciphertext is bound to its table, column and row, so that it opens nowhere else, and names the key that
-sealed it. Layout: version (1 byte), key id (8), nonce (12), ciphertext with tag.
+AES-256-GCM twice: a data key for each token seals it, the master key seals the data key. Every ciphertext is
+bound to its table, column and row, so that it opens nowhere else, and names the key that sealed it. Layout:
+version (1 byte), key id (8), nonce (12), ciphertext with tag.
 """
 
-import base64
 import hashlib
 import os
 import secrets
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final, Self
 
 import msgspec
@@ -17,13 +16,18 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from waypost import errors
+from waypost.connections import master_key
 from waypost.settings import Settings
 
+CREDENTIAL: Final = "credential"
+RENEWAL: Final = "renewal"
+"""The tables that hold sealed tokens."""
+
 _VERSION: Final = b"\x01"
-_KEY_BYTES: Final = 32
+_KEY_BYTES: Final = master_key.BYTES
 _ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
-_KEY_FILE: Final = "master.key"
+_BODY: Final = len(_VERSION) + _ID_BYTES
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -32,18 +36,23 @@ class Sealed(msgspec.Struct, frozen=True):
     key: bytes
     token: bytes
 
+    @property
+    def master(self) -> bytes:
+        """The id of the master key."""
+        return sealed_by(self.key)
+
 
 class Vault:
-    """Seals and opens tokens with one master key."""
+    """Seals and opens tokens.
 
-    def __init__(self, master_key: bytes) -> None:
-        if len(master_key) != _KEY_BYTES:
-            raise errors.VaultError(
-                f"The master key has {len(master_key)} bytes instead of {_KEY_BYTES}.",
-                remedy="Make one with: python3 -c 'import base64, os; "
-                "print(base64.b64encode(os.urandom(32)).decode())'",
-            )
-        self._master = master_key
+    Args:
+        keys: Master keys. The first seals; all of them open.
+        reread: Gets the keys anew, where they may have been replaced while this program runs.
+    """
+
+    def __init__(self, *keys: bytes, reread: Callable[[], Sequence[bytes]] | None = None) -> None:
+        self._reread = reread
+        self._keys = master_key.fit(keys)
 
     def __repr__(self) -> str:
         return "Vault()"
@@ -52,44 +61,66 @@ class Vault:
     def open(cls, settings: Settings) -> Self:
         """The vault of these settings.
 
-        With the embedded database a missing master key is made and kept in the data folder (0600). With a
-        server of the operator's it must be given: a key beside nothing else is a key that gets lost.
-
         Raises:
             VaultError: There is no master key, or it is none.
+            DataFolderError: A new one cannot be kept.
         """
-        if settings.master_key:
-            return cls(_decoded(settings.master_key, "WAYPOST_MASTER_KEY"))
-        if settings.master_key_file:
-            return cls(_read(Path(settings.master_key_file).expanduser()))
-        kept = settings.home / _KEY_FILE
-        if kept.exists():
-            return cls(_read(kept))
-        if settings.database_url:
-            raise errors.VaultError("There is no master key to seal tokens with.")
-        return cls(_make(kept))
+        keys = master_key.read(settings)
+        file = master_key.file_of(settings)
+        return cls(*keys, reread=None if file is None else lambda: master_key.from_file(file))
 
-    def seal(self, token: str, row: str) -> Sealed:
+    @property
+    def key_ids(self) -> tuple[bytes, ...]:
+        """What the keys are known by, the one that seals first. Says nothing of a key."""
+        return tuple(map(_id, self._keys))
+
+    def seal(self, token: str, row: str, table: str = CREDENTIAL) -> Sealed:
         """Seal a token.
 
         Args:
             token: The secret.
             row: The id of the row that will hold it.
+            table: Of the row.
         """
+        self._refresh()
         data_key = secrets.token_bytes(_KEY_BYTES)
         return Sealed(
-            key=_seal(self._master, data_key, f"credential:sealed_key:{row}"),
-            token=_seal(data_key, token.encode(), f"credential:sealed_token:{row}"),
+            key=_seal(self._keys[0], data_key, f"{table}:sealed_key:{row}"),
+            token=_seal(data_key, token.encode(), f"{table}:sealed_token:{row}"),
         )
 
-    def unseal(self, sealed: Sealed, row: str) -> str:
+    def unseal(self, sealed: Sealed, row: str, table: str = CREDENTIAL) -> str:
         """Open a token.
 
         Raises:
             VaultError: The master key is another, or the row was tampered with.
         """
-        data_key = _open(self._master, sealed.key, f"credential:sealed_key:{row}")
-        return _open(data_key, sealed.token, f"credential:sealed_token:{row}").decode()
+        data_key = self._data_key(sealed.key, row, table)
+        return _open(data_key, sealed.token, f"{table}:sealed_token:{row}").decode()
+
+    def rewrap(self, sealed_key: bytes, row: str, table: str, new: "Vault") -> bytes:
+        """The same data key, sealed with another vault's master key.
+
+        Raises:
+            VaultError: As for `unseal`.
+        """
+        data_key = self._data_key(sealed_key, row, table)
+        return _seal(new._keys[0], data_key, f"{table}:sealed_key:{row}")  # noqa: SLF001  # of this class
+
+    def _data_key(self, sealed_key: bytes, row: str, table: str) -> bytes:
+        if sealed_by(sealed_key) not in self.key_ids:
+            self._refresh()
+        fitting = (key for key in self._keys if _id(key) == sealed_by(sealed_key))
+        return _open(next(fitting, self._keys[0]), sealed_key, f"{table}:sealed_key:{row}")
+
+    def _refresh(self) -> None:
+        if self._reread is not None:
+            self._keys = master_key.fit(self._reread())
+
+
+def sealed_by(sealed: bytes) -> bytes:
+    """The id of the key that sealed this."""
+    return sealed[len(_VERSION) : _BODY]
 
 
 def _seal(key: bytes, secret: bytes, bound_to: str) -> bytes:
@@ -98,12 +129,11 @@ def _seal(key: bytes, secret: bytes, bound_to: str) -> bytes:
 
 
 def _open(key: bytes, sealed: bytes, bound_to: str) -> bytes:
-    body = len(_VERSION) + _ID_BYTES
     if sealed[:1] != _VERSION:
         raise errors.VaultError("A stored token was sealed by another version of Waypost.")
-    if sealed[1:body] != _id(key):
+    if sealed_by(sealed) != _id(key):
         raise errors.VaultError("A stored token was sealed with another master key.")
-    nonce, ciphertext = sealed[body : body + _NONCE_BYTES], sealed[body + _NONCE_BYTES :]
+    nonce, ciphertext = sealed[_BODY : _BODY + _NONCE_BYTES], sealed[_BODY + _NONCE_BYTES :]
     try:
         return AESGCM(key).decrypt(nonce, ciphertext, bound_to.encode())
     except (InvalidTag, ValueError):  # the latter when it is too short to hold a nonce
@@ -115,31 +145,3 @@ def _open(key: bytes, sealed: bytes, bound_to: str) -> bytes:
 
 def _id(key: bytes) -> bytes:
     return hashlib.sha256(b"waypost key id" + key).digest()[:_ID_BYTES]
-
-
-def _decoded(text: str, source: str) -> bytes:
-    try:
-        return base64.b64decode(text.strip(), validate=True)
-    except ValueError:
-        raise errors.VaultError(f"The master key in {source} is not base64.") from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return _decoded(path.read_text(), str(path))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise errors.VaultError(f"The master key file {path} cannot be read: {problem}.") from problem
-
-
-def _make(path: Path) -> bytes:
-    key = secrets.token_bytes(_KEY_BYTES)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was first
-        return _read(path)
-    except OSError as problem:
-        raise errors.DataFolderError(f"The master key cannot be written to {path}: {problem}.") from problem
-    with open(handle, "w") as file:  # noqa: PTH123  # a descriptor, no path
-        file.write(base64.b64encode(key).decode() + "\n")
-    return key

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 from psycopg.rows import class_row
@@ -12,8 +13,9 @@ from waypost.access import audit
 from waypost.access.audit import Actor
 from waypost.storage import queries
 from waypost.storage.database import Connection
+from waypost.unified import names
 
-_LONGEST = 200
+LONGEST_NAME: Final = 200
 
 
 class Organization(msgspec.Struct, frozen=True):
@@ -31,11 +33,10 @@ async def add(db: Connection, actor: Actor, name: str) -> Organization:
     Raises:
         OrganizationNameError: The name is none, or taken.
     """
-    name = " ".join(name.split())
-    if not name or len(name) > _LONGEST or not name.isprintable():
-        raise errors.OrganizationNameError(
-            f"An organization's name has 1 to {_LONGEST} printable characters.", field="name"
-        )
+    name = names.cleaned(name)
+    if problem := names.problem(name, LONGEST_NAME):
+        shown = names.shown(name, LONGEST_NAME)
+        raise errors.OrganizationNameError(f"{shown!r} is no name for an organization: it {problem}.")
     async with db.transaction(), db.cursor(row_factory=class_row(Organization)) as cursor:
         await cursor.execute(queries.organizations.insert, {"name": name})
         added = await cursor.fetchone()
@@ -52,10 +53,22 @@ async def add(db: Connection, actor: Actor, name: str) -> Organization:
     return added
 
 
-async def find(db: Connection, names: Sequence[str] = ()) -> list[Organization]:
+async def find(db: Connection, wanted: Sequence[str] = ()) -> list[Organization]:
     """The organizations of these names, or all, by name."""
     async with db.cursor(row_factory=class_row(Organization)) as cursor:
-        await cursor.execute(queries.organizations.by_name, {"names": list(names) or None})
+        await cursor.execute(
+            queries.organizations.by_name, {"names": [names.cleaned(name) for name in wanted] or None}
+        )
+        return await cursor.fetchall()
+
+
+async def after(
+    db: Connection, name: str | None, *, limit: int, organization_id: int | None = None
+) -> list[Organization]:
+    """The organizations whose names come after this one, so many at most, by name."""
+    facts = {"after": name, "organization_id": organization_id, "limit": limit}
+    async with db.cursor(row_factory=class_row(Organization)) as cursor:
+        await cursor.execute(queries.organizations.after, facts)
         return await cursor.fetchall()
 
 
@@ -66,8 +79,17 @@ async def get(db: Connection, name: str) -> Organization:
         NoSuchOrganizationError: There is none.
     """
     async with db.cursor(row_factory=class_row(Organization)) as cursor:
-        await cursor.execute(queries.organizations.one, {"name": name})
+        await cursor.execute(queries.organizations.one, {"name": names.cleaned(name)})
         found = await cursor.fetchone()
     if found is None:
         raise errors.NoSuchOrganizationError(f"There is no organization {name!r}.")
     return found
+
+
+def described(organization: Organization) -> dict[str, Any]:  # Any: whatever JSON holds
+    """An organization as users read it."""
+    return {
+        "id": organization.organization_uuid,
+        "name": organization.name,
+        "created_at": organization.created_at,
+    }

@@ -1,11 +1,8 @@
 """Reading findings, devices and software page by page, filtered.
 
-A page's cursor holds where the page ended and a digest of the filters: it only goes on with the list that it
-came from.
+A page's cursor only goes on with the list that it came from: see `cursors`.
 """
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -17,13 +14,11 @@ from psycopg.rows import dict_row
 from waypost import errors
 from waypost.storage import queries
 from waypost.storage.database import Connection
+from waypost.unified import cursors
 from waypost.unified.words import DeviceState, FindingState, Severity, word
 
 MOST: Final = 100_000
 """Rows of one page at the command line."""
-
-_CHECKSUM_BYTES: Final = 6
-"""Tells a cursor that was cut short or altered on its way; a guard against slips, not against people."""
 
 T = TypeVar("T", bound=IntEnum)
 Row = dict[str, Any]  # Any: columns of different types
@@ -144,7 +139,7 @@ async def findings(db: Connection, filters: Filters, *, limit: int = 100, cursor
     Raises:
         FilterError: A filter, the limit or the cursor cannot be understood.
     """
-    after = _after(cursor, "findings", filters, 3)
+    after = cursors.read(cursor, "findings", filters, 3)
     parameters = {
         **_common(filters),
         "state": _members(filters.state, FindingState, "state"),
@@ -168,7 +163,7 @@ async def devices(db: Connection, filters: Filters, *, limit: int = 100, cursor:
     Raises:
         FilterError: As for `findings`.
     """
-    after = _after(cursor, "devices", filters, 2)
+    after = cursors.read(cursor, "devices", filters, 2)
     parameters = {
         **_common(filters),
         "state": _members(filters.state, DeviceState, "state"),
@@ -185,7 +180,7 @@ async def software(db: Connection, filters: Filters, *, limit: int = 100, cursor
     Raises:
         FilterError: As for `findings`.
     """
-    after = _after(cursor, "software", filters, 3)
+    after = cursors.read(cursor, "software", filters, 3)
     parameters = {
         **_common(filters),
         "critical": Severity.CRITICAL.value,
@@ -244,7 +239,7 @@ async def _rows(db: Connection, query: LiteralString, parameters: Row, limit: in
 def _page(kind: str, filters: Filters, rows: list[Row], limit: int, key: Any, item: Any) -> ListPage:
     more = len(rows) > limit
     rows = rows[:limit]
-    cursor = _cursor(kind, filters, key(rows[-1])) if more else None
+    cursor = cursors.write(kind, filters, key(rows[-1])) if more else None
     return ListPage([item(row) for row in rows], cursor)
 
 
@@ -266,38 +261,3 @@ def _time(text: str, name: str) -> datetime | None:
             f"{text!r} is no time for --{name}.", remedy="Write it like 2026-11-21 or 2026-11-21T08:30:00Z."
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _cursor(kind: str, filters: Filters, key: list[Any]) -> str:
-    text = msgspec.json.encode([_digest(kind, filters), *key])
-    # The text comes first: it always begins with a letter, and no command line takes it for an option.
-    return base64.urlsafe_b64encode(text + _checksum(text)).decode().rstrip("=")
-
-
-def _checksum(text: bytes) -> bytes:
-    return hashlib.blake2b(text, digest_size=_CHECKSUM_BYTES).digest()
-
-
-def _after(cursor: str, kind: str, filters: Filters, parts: int) -> list[Any]:
-    """Where a cursor says that its page ended; nothing for the first page."""
-    if not cursor:
-        return [None] * parts
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except ValueError:
-        raw = b""
-    text = raw[:-_CHECKSUM_BYTES]
-    if _checksum(text) != raw[-_CHECKSUM_BYTES:]:
-        raise errors.FilterError(
-            "The cursor has been cut short or altered.", remedy="Start from the first page."
-        )
-    digest, *key = msgspec.json.decode(text, type=list[Any])
-    if digest != _digest(kind, filters) or len(key) != parts:
-        raise errors.FilterError(
-            "The cursor belongs to a list with other filters.", remedy="Give the same filters, or no cursor."
-        )
-    return key
-
-
-def _digest(kind: str, filters: Filters) -> str:
-    return hashlib.blake2b(kind.encode() + msgspec.json.encode(filters), digest_size=8).hexdigest()

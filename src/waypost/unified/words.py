@@ -54,6 +54,12 @@ class ChangeKind(IntEnum):
     DEVICE_CHANGED = 12
     DEVICE_MOVED = 13
     DEVICE_RETIRED = 14
+    CONNECTION_ATTENTION = 21
+    """Its token was refused."""
+    CONNECTION_RECOVERED = 22
+    CREDENTIAL_EXPIRING = 23
+    """The detail tells how many days are left."""
+    CREDENTIAL_EXPIRED = 24
 
 
 SEVERITY_OF_WORD: Final = {

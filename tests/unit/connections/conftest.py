@@ -31,21 +31,33 @@ class Console:
     def __init__(self) -> None:
         self.answers: dict[str, Any] = dict(GOOD)
         self.asked: list[str] = []
+        self.holders: dict[str, str] = {TOKEN: "5"}
         self.url = ""
+
+    def admit(self, user_id: str) -> str:
+        """Another token, of the user or service user with this id."""
+        token = f"{TOKEN}.{user_id}"
+        self.holders[token] = user_id
+        return token
 
     def refuse(self, path: str, status: int, code: int, detail: str | None = None) -> None:
         """Answer this path with an error as the console words it."""
+        self.answers[path] = self._error(status, code, detail)
+
+    @staticmethod
+    def _error(status: int, code: int, detail: str | None = None) -> tuple[int, dict[str, Any]]:
         title = {401: "Authentication Failed", 403: "Insufficient permissions"}.get(status, "Not found")
-        self.answers[path] = status, {"errors": [{"code": code, "detail": detail, "title": title}]}
+        return status, {"errors": [{"code": code, "detail": detail, "title": title}]}
 
     async def handle(self, request: web.Request) -> web.Response:
         path = request.path.removeprefix(PREFIX)
         self.asked.append(path)
-        if request.headers.get("Authorization") != f"ApiToken {TOKEN}":
-            self.refuse(path, 401, 4010010)
-        answer = self.answers.get(
-            path, (404, {"errors": [{"code": 4040010, "detail": "", "title": "Not found"}]})
-        )
+        token = request.headers.get("Authorization", "").removeprefix("ApiToken ")
+        answer = self.answers.get(path, self._error(404, 4040010))
+        if token not in self.holders and not isinstance(answer, str):
+            answer = self._error(401, 4010010)
+        elif path == "/user" and isinstance(answer, dict) and isinstance(answer["data"], dict):
+            answer = {"data": {**answer["data"], "id": self.holders[token]}}
         status, document = answer if isinstance(answer, tuple) else (200, answer)
         if isinstance(document, str):
             return web.Response(status=status, text=document, content_type="text/html")

@@ -84,6 +84,63 @@ async def test_connections_work_in_the_schema_and_in_utc(database_url: str) -> N
     assert db.closed
 
 
+async def test_a_pool_hands_out_clean_sessions(database_url: str) -> None:
+    """A session that was used is used again, and nothing of what was set or locked in it is left."""
+    async with Database(url=database_url, embedded=False).pooled(1) as database:
+        async with database.connect() as first:
+            pid = first.info.backend_pid
+            await first.execute("SET synchronous_commit TO off; SET idle_in_transaction_session_timeout TO 9")
+            await first.execute("LISTEN somebody; SELECT pg_advisory_lock(1, 2)")
+        async with database.connect() as second:
+            facts = []
+            for name in ("search_path", "synchronous_commit", "idle_in_transaction_session_timeout"):
+                cursor = await second.execute("SELECT current_setting(%s)", [name])
+                facts += await cursor.fetchall()
+            held = await second.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+            )
+            heard = await second.execute("SELECT count(*) FROM pg_listening_channels()")
+            assert (second.info.backend_pid, second.autocommit) == (pid, True)
+            assert facts == [("waypost",), ("on",), ("0",)]
+            assert await held.fetchone() == (0,)
+            assert await heard.fetchone() == (0,)
+
+
+async def test_a_pool_outlives_its_sessions(database_url: str) -> None:
+    """A session that the server ended is replaced before anybody gets it."""
+    async with Database(url=database_url, embedded=False).pooled(2) as database:
+        async with database.connect() as db:
+            pid = db.info.backend_pid
+        async with Database(url=database_url, embedded=False).connect() as other:
+            await other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        async with database.connect() as db:
+            cursor = await db.execute("SELECT 1")
+            assert await cursor.fetchone() == (1,)
+
+
+async def test_a_pool_that_is_used_up_says_so(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits too long for a session is told by an error of Waypost's own, and is served once one is free."""
+    monkeypatch.setattr("waypost.storage.database._PATIENCE", 0.2)
+    async with Database(url=database_url, embedded=False).pooled(1) as database:
+        async with database.connect():
+            with pytest.raises(errors.DatabaseUnreachableError):
+                async with database.connect():
+                    pass
+        async with database.connect() as db:
+            assert not db.closed
+
+
+async def test_a_pool_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool whose server does not answer says so, without the password."""
+    monkeypatch.setattr("waypost.storage.database._PATIENCE", 0.5)
+    url = f"postgresql://user:{SECRET}@{_nobody_there()}/waypost"
+    async with Database(url=url, embedded=False).pooled(1) as database:
+        with pytest.raises(errors.DatabaseUnreachableError) as refusal:
+            async with database.connect():
+                pass
+    assert SECRET not in str(refusal.value)
+
+
 def test_addresses_are_not_shown() -> None:
     """Neither settings nor a database show their URL when they are printed."""
     url = f"postgresql://user:{SECRET}@host/db"

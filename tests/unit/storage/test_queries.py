@@ -40,9 +40,9 @@ def test_names_are_unique(file: str) -> None:
 @pytest.mark.parametrize(("file", "name"), BLOCKS)
 def test_every_block_says_what_it_is_for(file: str, name: str) -> None:
     """A block begins with a sentence, and then comes one statement."""
-    comment, *rest = dict(LOADED[file])[name].splitlines()
+    comment, *rest = dict(iter(LOADED[file]))[name].splitlines()
     if file == "purge":  # all of its blocks are explained by the first
-        comment = dict(LOADED[file])["changes"].splitlines()[0]
+        comment = dict(iter(LOADED[file]))["changes"].splitlines()[0]
     else:
         assert rest
     assert re.match(r"-- \S", comment)
@@ -57,18 +57,26 @@ def test_every_block_is_used(file: str, name: str) -> None:
 
 
 def test_purging_reaches_every_table(database_url: str) -> None:
-    """Removing a connection leaves no row of it in any table."""
-    with psycopg.connect(database_url) as db:
-        rows = db.execute(
-            "SELECT table_name::text FROM information_schema.columns"
-            " WHERE table_schema = 'waypost' AND column_name = 'connection_id'"
-        ).fetchall()
+    """Removing a connection leaves no row of it in any table: it is purged, or goes with the connection itself."""
+    of_connections = (
+        "SELECT table_name::text FROM information_schema.columns"
+        " WHERE table_schema = 'waypost' AND column_name = 'connection_id'"
+    )
+    gone_with_it = (
+        "SELECT conrelid::regclass::text FROM pg_constraint"
+        " WHERE contype = 'f' AND confdeltype = 'c' AND confrelid = 'waypost.connection'::regclass"
+    )
+    with psycopg.connect(database_url, options="-c search_path=waypost") as db:
+        tables = {table for (table,) in db.execute(of_connections.encode()).fetchall()}
+        cascading = {table for (table,) in db.execute(gone_with_it.encode()).fetchall()}
     purged = set(re.findall(r"DELETE FROM (\w+) WHERE connection_id", source("purge")))
-    assert {table for (table,) in rows} - purged == {
-        "connection",
-        "credential",
-    }  # deleted with the connection
+    assert {"credential", "schedule", "outage"} <= cascading
+    assert tables - purged - cascading == {"connection"}
+    assert not purged & cascading
 
+
+SERVES_THE_SESSION = re.compile(r"\A(--.*\n)*(LOCK|LISTEN|UNLISTEN|NOTIFY|SET)\b")
+"""Statements that are not prepared; they are run as they are."""
 
 NOT_PREPARED = {
     ("findings", "make_stage"), ("findings", "copy_stage"),  # no such statement can be prepared
@@ -94,9 +102,11 @@ async def test_postgresql_understands_every_block(hub: Hub) -> None:
     failures = []
     for file, name in BLOCKS:
         if (file, name) not in NOT_PREPARED:
-            statement = _numbered(dict(LOADED[file])[name])
+            statement = _numbered(dict(iter(LOADED[file]))[name])
+            prepared = "" if SERVES_THE_SESSION.search(statement) else f"PREPARE {file}_{name} AS "
             try:
-                await hub.db.execute(f"PREPARE {file}_{name} AS {statement}".encode())
+                async with hub.db.transaction(force_rollback=True):
+                    await hub.db.execute(f"{prepared}{statement}".encode())
             except psycopg.Error as problem:
                 failures.append((file, name, str(problem)))
     assert failures == []

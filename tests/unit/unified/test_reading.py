@@ -16,7 +16,7 @@ from support import hub as hubs
 from support.hub import Hub
 from support.server import Server
 from waypost import errors
-from waypost.unified import reading
+from waypost.unified import cursors, reading
 from waypost.unified.reading import Filters, Item, ListPage
 from waypost.unified.words import DeviceState, FindingState, Severity, word
 
@@ -305,7 +305,7 @@ async def test_a_cursor_of_another_list(estate: Hub, name: str) -> None:
 @given(key=st.lists(st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=20)), max_size=3))
 def test_a_cursor_is_no_option(key: list[Any]) -> None:
     """A cursor begins with a letter, so that `--cursor` takes whatever a page gave."""
-    assert reading._cursor("findings", Filters(), key)[0].isalpha()
+    assert cursors.write("findings", Filters(), key)[0].isalpha()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ STORED = {
     ChangeKind: {
         "finding_opened": 1, "finding_changed": 2, "finding_resolved": 3, "finding_reopened": 4,
         "device_added": 11, "device_changed": 12, "device_moved": 13, "device_retired": 14,
+        "connection_attention": 21, "connection_recovered": 22, "credential_expiring": 23,
+        "credential_expired": 24,
     },
 }  # fmt: skip
 """Words and numbers as databases in use hold them: a number may be added, none may change."""
