@@ -134,7 +134,10 @@ class TokenShapeError(UsageError):
     code = "connection.token_shape"
     owner = Owner.CUSTOMER
     field = "token"
-    remedy = "Give the API token on standard input or in WAYPOST_TOKEN; it is never an argument."
+    remedy = (
+        "Give the API token as it was copied: on standard input or in WAYPOST_TOKEN, never as an argument; "
+        "to the API in the field `token`."
+    )
 
 
 class FilterError(UsageError):
@@ -155,7 +158,7 @@ class NoSuchConnectionError(UsageError):
     """There is no connection of that name."""
 
     code = "connection.unknown"
-    remedy = "See `waypost connection list` for the names."
+    remedy = "See `waypost connection list` or GET /api/v1/connections for the names."
 
 
 class ConnectionNameError(UsageError):
@@ -170,14 +173,14 @@ class ConnectionStateError(UsageError):
     """The connection is not in a state for this."""
 
     code = "connection.state"
-    remedy = "See `waypost connection list` for the states."
+    remedy = "See `waypost connection list` or GET /api/v1/connections for the states."
 
 
 class ConnectionExistsError(UsageError):
     """A connection like this one exists already."""
 
     code = "connection.exists"
-    remedy = "Choose another name, or remove the first with `waypost connection remove`."
+    remedy = "Choose another name, or rename or remove the connection that has it."
 
 
 class SameIdentityError(UsageError):
@@ -207,7 +210,9 @@ class CheckFailedError(UsageError):
 
     code = "connection.check_failed"
     owner = Owner.CUSTOMER
-    remedy = "Mend what the check names and try again, or add --force to save it as it is."
+    remedy = (
+        "Mend what the check names and try again, or save it as it is: with --force, or the field `force`."
+    )
 
     def __init__(
         self,
@@ -228,7 +233,10 @@ class DefaultConnectionError(UsageError):
     """This is the default connection, and nothing takes its place."""
 
     code = "connection.is_default"
-    remedy = "Name the connection that becomes the default, or say that there shall be none."
+    remedy = (
+        "Name the connection that becomes the default (--new-default, or `new_default`), "
+        "or say that there shall be none (--no-default, or `no_default`)."
+    )
 
 
 class NarrowerScopeError(UsageError):
@@ -236,7 +244,10 @@ class NarrowerScopeError(UsageError):
 
     code = "connection.narrower_scope"
     owner = Owner.CUSTOMER
-    remedy = "Use a token of the same accounts or sites, or add --narrower if it is meant to see less."
+    remedy = (
+        "Use a token of the same accounts or sites; or, if it is meant to see less, say so: "
+        "with --narrower, or the field `narrower`."
+    )
 
 
 class NoSuchOrganizationError(UsageError):
@@ -244,7 +255,10 @@ class NoSuchOrganizationError(UsageError):
 
     code = "organization.unknown"
     field = "organization"
-    remedy = "See `waypost org list` for the names, or add it with `waypost org add NAME`."
+    remedy = (
+        "See `waypost org list` or GET /api/v1/organizations for the names; "
+        "`waypost org add NAME` or POST adds one."
+    )
 
 
 class OrganizationNameError(UsageError):
@@ -252,7 +266,7 @@ class OrganizationNameError(UsageError):
 
     code = "organization.name"
     field = "name"
-    remedy = "Choose another name; `waypost org list` shows those that exist."
+    remedy = "Choose another name; `waypost org list` or GET /api/v1/organizations shows those that exist."
 
 
 class InvalidFieldError(UsageError):

@@ -70,6 +70,15 @@ def test_all_faults_at_once(service: Any) -> None:
     assert "3 more" in problem["detail"]
 
 
+def test_values_that_there_are_not(service: Any) -> None:
+    """A value that is none of a few, or no id, is told in plain words at its field."""
+    problem = service("POST", "/api/v1/keys", {"name": "x", "scopes": ["all"]}).refused(422, "request.field")
+    assert problem["errors"] == [{"field": "scopes", "detail": "There is no such value: 'all'."}]
+    body = {"organization": "x", "connection": "y"}
+    problem = service("POST", "/api/v1/connect-links", body).refused(422, "request.field")
+    assert problem["errors"] == [{"field": "connection", "detail": "It is no id."}]
+
+
 @pytest.mark.parametrize(
     ("raw", "status", "code"),
     [
@@ -107,7 +116,7 @@ def test_bodies_of_another_kind(service: Any, kind: str) -> None:
         ("limt=5", 422, "request.field", "limt"),
         ("cursor=abc", 400, "filter", "cursor"),
         ("cursor=" + "x" * 3_000, 422, "request.field", "cursor"),
-        ("cursor=%00", 400, "filter", "cursor"),
+        ("cursor=%00", 422, "request.field", "cursor"),
     ],
 )
 @pytest.mark.parametrize("path", ["connections", "keys", "organizations", "audit", "syncs", "connect-links"])
@@ -115,6 +124,30 @@ def test_parameters(service: Any, path: str, query: str, status: int, code: str,
     """A parameter that is wrong, unknown or given twice is named; it is never passed over."""
     service("GET", f"/api/v1/{path}?{query}").refused(status, code, field)
     service("GET", f"/api/v1/{path}").done()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("GET", "audit?action=%00", "action"),
+        ("GET", "audit?subject_id=a%00b", "subject_id"),
+        ("DELETE", "keys/%00", "key_id"),
+        ("DELETE", f"connections/{NOBODY}?new_default=%00", "new_default"),
+    ],
+)
+def test_parameters_with_control_characters(service: Any, method: str, path: str, field: str) -> None:
+    """What no name or id has in it is refused at its parameter, in the path too."""
+    service(method, f"/api/v1/{path}").refused(422, "request.field", field)
+
+
+def test_numbers_and_times_without_bounds(service: Any) -> None:
+    """A number that no machine holds, and a time after which there is none, are refused at their fields."""
+    body: Document = {"rhythm": {"delta_seconds": 10**400}}
+    service("PATCH", f"/api/v1/connections/{NOBODY}", body).refused(
+        422, "request.field", "rhythm.delta_seconds"
+    )
+    body = {"name": "x", "scopes": ["read"], "expires_at": "9999-12-31T23:59:59-23:59"}
+    service("POST", "/api/v1/keys", body).refused(422, "request.field", "expires_at")
 
 
 def test_a_cursor_of_another_list(service: Any) -> None:

@@ -59,6 +59,7 @@ def test_a_life(service: Any, console_of_its_own: Simulator) -> None:
     change("credential.rotated", "PUT", f"{path}/credential", {"token": second})
     change("connection.sync_asked", "POST", f"{path}/sync", {"full": True}, 202)
     service("DELETE", path).refused(409, "connection.is_default")
+    service("DELETE", f"{path}?new_default=nobody").refused(409, "connection.is_default", "new_default")
     change("connection.removed", "DELETE", f"{path}?no_default=true", None, 204, "connection.default_set")
     service("GET", path).refused(404, "request.not_found")
     for token in (first, second):
@@ -71,7 +72,7 @@ def test_one_change_or_none(service: Any, console: Simulator) -> None:
     added = service.add("all or nothing", console, console.of_scope("site", 5))
     path = f"/api/v1/connections/{added['id']}"
     body = {"name": "half done", "rhythm": {"delta_seconds": 1}}
-    service("PATCH", path, body).refused(422, "request.field", "delta_seconds")
+    service("PATCH", path, body).refused(422, "request.field", "rhythm.delta_seconds")
     assert service.get(path)["name"] == "all or nothing"
     service("DELETE", path).done(204)
 

@@ -128,6 +128,18 @@ def test_a_taken_name_or_token_tells_nothing(estate: Document, console: Simulato
     assert "Globex" not in json.dumps(same)
 
 
+def test_whose_the_default_was_before(service: Any, estate: Document) -> None:
+    """When the default passes from one organization to another, neither's audit log names the other's connection."""
+    for name in ("Globex", "Initech", "Globex"):
+        path = f"/api/v1/connections/{estate[name]['connection_id']}"
+        service("PATCH", path, {"default": True}).done()
+    told = service.get("/api/v1/audit?action=connection.default_set")["items"]
+    assert told[0]["before"] == {"default": "Initech console"}
+    assert "Globex" not in estate["Initech"]["key"]("GET", "/api/v1/audit").done().text
+    assert "Initech" not in estate["Globex"]["key"]("GET", "/api/v1/audit").done().text
+    service("PATCH", path, {"default": False}).done()
+
+
 def test_what_is_everybodys(estate: Document) -> None:
     """A bound key adds no organization and chooses no default for the whole service."""
     own, path = estate["Initech"]["key"], f"/api/v1/connections/{estate['Initech']['connection_id']}"

@@ -162,6 +162,16 @@ def test_metrics_from_elsewhere(service: Any) -> None:
     bound("GET", "/metrics", X_Forwarded_For="192.0.2.7").refused(403, "access.scope")
 
 
+def test_figures_by_method_are_few(service: Any) -> None:
+    """Methods that somebody makes up are counted as one, so that nobody fills the memory with them."""
+    stranger = service.with_key("")
+    for number in range(3):
+        stranger(f"MADEUP{number}", "/health/live").refused(405, "request.method")
+    text = stranger("GET", "/metrics").done().text
+    assert "MADEUP" not in text
+    assert re.search(r'^waypost_http_requests_total\{method="other".* 3\.0$', text, re.MULTILINE)
+
+
 async def test_two_starts_make_one_key(hub: Hub) -> None:
     """Services that start at once on one database make one key between them."""
 

@@ -25,6 +25,8 @@ def test_a_key_is_shown_once(home: Any) -> None:
         "--expires", "90d", "--json",
     ).done().document  # fmt: skip
     assert re.fullmatch(rf"wp_{made['id']}_[0-9A-Za-z]{{43}}", made["key"])
+    narrow = home("key", "list", COLUMNS="80").done().out
+    assert re.search(rf"^{made['id']} .+ read, manage .+ active +20\d\d-\d\d-\d\d ", narrow, re.MULTILINE)
     assert (made["scopes"], made["organization"]["name"]) == (["read", "manage"], "ACME")
     listed = home("key", "list", "--json").done()
     assert [(key["id"], key["state"]) for key in listed.document["items"]] == [(made["id"], "active")]
@@ -49,6 +51,7 @@ def test_the_text_alone_goes_to_standard_output(home: Any) -> None:
     [
         (["--scope", "read", "--expires", "soon"], "no length of time"),
         (["--scope", "read", "--expires", "0d"], "no length of time"),
+        (["--scope", "read", "--expires", "9999y"], "a hundred years at most"),
         (["--scope", "read", "--organization", "nobody"], "no organization 'nobody'"),
     ],
 )

@@ -1,5 +1,6 @@
 """`waypost connection link`: make, list, revoke."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,8 @@ def test_links_are_listed_and_taken_back(waypost: Any) -> None:
     made = link(waypost, "--organization", "ACME GmbH", "--json").done().document
     (newest, *_) = link(waypost, "list", "--json").done().document["items"]
     assert newest == {key: value for key, value in made.items() if key != "url"}
-    assert "open" in link(waypost, "list").done().out
+    narrow = link(waypost, "list", COLUMNS="80").done().out
+    assert re.search(rf"^{newest['id']} .+ open +20\d\d-\d\d-\d\d \d\d:\d\d", narrow, re.MULTILINE)
     assert "ACME GmbH" in link(waypost, "revoke", newest["id"]).done().out
     assert link(waypost, "list", "--json").document["items"][0]["state"] == "revoked"
     link(waypost, "revoke", "0b7c7a54-64c6-4a3c-9f2e-2f7a5f1d7c11").refused(2, "no connect link")

@@ -31,6 +31,21 @@ def test_a_worker_needs_a_place(waypost: Program) -> None:
     assert "Use 1 or more" in refused.output
 
 
+@pytest.mark.parametrize(
+    "command", [("worker",), ("serve", "--port", "0"), ("serve", "--port", "0", "--no-worker")]
+)
+async def test_another_master_key(
+    hub: Hub, tmp_path: Path, database_url: str, command: tuple[str, ...]
+) -> None:
+    """Whoever would work with another master key than the stored tokens' does not begin, and no connection rests."""
+    await hub.store()
+    with_another = Program(tmp_path, database_url, WAYPOST_MASTER_KEY="A" * 43 + "=")
+    refused = with_another.run(*command)
+    assert refused.wait() == 1
+    assert "another master key" in refused.output
+    assert await hub.rows("SELECT failures FROM schedule") == [(0,)]
+
+
 async def test_sync_beside_a_worker_is_followed(
     hub: Hub, start_simulator: Start, waypost: Program, database_url: str
 ) -> None:

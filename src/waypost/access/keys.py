@@ -11,7 +11,7 @@ import secrets
 import string
 import uuid
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -32,6 +32,8 @@ _SHAPE: Final = re.compile(rf"wp_([0-9A-Za-z]{{{_ID_LENGTH}}})_([0-9A-Za-z]{{{_S
 _UNKNOWN: Final = bytes(32)
 """Compared with where there is no such key, so that a wrong id takes as long as a wrong secret."""
 LONGEST_NAME: Final = 100
+LONGEST: Final = timedelta(days=36_500)
+"""What lasts longer was a slip, and near the year 9999 there are times that cannot be read back."""
 
 
 class Scope(StrEnum):
@@ -98,6 +100,8 @@ async def create(
     chosen = _scopes(scopes)
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise errors.InvalidFieldError("A key cannot expire before it is made.", field="expires_at")
+    if expires_at is not None and expires_at > datetime.now(UTC) + LONGEST:
+        raise errors.InvalidFieldError("A key lasts a hundred years at most.", field="expires_at")
     key_id, secret = _random(_ID_LENGTH), _random(_SECRET_LENGTH)
     row = {
         "key_id": key_id,

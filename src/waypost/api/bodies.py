@@ -4,6 +4,7 @@ The framework stops at the first fault and lets unknown parameters pass. Here ev
 """
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
@@ -16,6 +17,7 @@ from waypost.api.problems import FieldsError, sentence
 
 MOST_BYTES: Final = 1_000_000
 _CONTROL: Final = r"[^\x00-\x1f\x7f-\x9f]*"
+_NO_CONTROL: Final = "It may not contain control characters."
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^{_CONTROL}$")]
 Short = Annotated[str, Meta(max_length=200, pattern=rf"^{_CONTROL}$")]
 Address = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=rf"^{_CONTROL}$")]
@@ -34,7 +36,7 @@ async def look(request: Request[Any, Any, Any]) -> None:
         MediaTypeError: The body is no JSON by its header.
         BodyError: The body is no JSON object.
     """
-    _look_at_query(request)
+    _look_at_parameters(request)
     shape = _shape(request)
     if shape is None:
         return
@@ -78,7 +80,7 @@ def _faults_within(
 
 def _told(fault: str) -> str:
     if "matching regex" in fault:
-        return "It may not contain control characters."
+        return _NO_CONTROL
     return sentence(fault)
 
 
@@ -105,11 +107,17 @@ def _object(raw: bytes) -> dict[str, Any]:  # Any: straight from JSON
     return document
 
 
-def _look_at_query(request: Request[Any, Any, Any]) -> None:
-    """Nothing that is meant to limit a list or a change may pass unread."""
+def _look_at_parameters(request: Request[Any, Any, Any]) -> None:
+    """Nothing that is meant to limit a list or a change may pass unread, and nothing that no name or id has."""
     known = set(inspect.signature(request.route_handler.fn).parameters)
     given = [name for name, _ in request.query_params.multi_items()]
     wrong = {name[:80]: "There is no such parameter." for name in given if name not in known}
     wrong |= {name[:80]: "It is given twice." for name in given if name in known and given.count(name) > 1}
+    texts = [*request.query_params.multi_items(), *request.path_params.items()]
+    wrong |= {
+        name[:80]: _NO_CONTROL
+        for name, text in texts
+        if name in known and isinstance(text, str) and not re.fullmatch(_CONTROL, text)
+    }
     if wrong:
         raise FieldsError(wrong)

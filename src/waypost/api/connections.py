@@ -16,12 +16,15 @@ from waypost.api.bodies import Address, Body, Name, Secret, Short
 from waypost.api.calls import Call, Called
 from waypost.api.checks import CheckAnswer, CheckReport
 from waypost.api.pages import Cursor, Limit, Page
-from waypost.connections import check, credentials, lifecycle, registry, renewal
+from waypost.connections import check, credentials, lifecycle, registry, renewal, rhythm
 from waypost.connections.connection import Connection, Health, Rhythm
 from waypost.unified import cursors
 
 PATH = "/connections/{connection_id:uuid}"
 Title = Annotated[Short, Meta(description="Name or id of the organization that it belongs to.")]
+
+Seconds = Annotated[int, Meta(ge=1, le=max(longest for _, longest in rhythm.BOUNDS.values()))]
+"""Each part has bounds of its own within these; a number of any length has none."""
 
 
 class ConnectionOrganization(msgspec.Struct, frozen=True):
@@ -80,9 +83,9 @@ class NewConnection(Body, frozen=True):
 class NewRhythm(Body, frozen=True):
     """How often a connection is to be pulled, in seconds; what is not given stays."""
 
-    delta_seconds: int | None = None
-    tree_seconds: int | None = None
-    reconcile_seconds: int | None = None
+    delta_seconds: Seconds | None = None
+    tree_seconds: Seconds | None = None
+    reconcile_seconds: Seconds | None = None
 
 
 class ConnectionChange(Body, frozen=True):

@@ -80,6 +80,8 @@ _KINDS: Final = {
 """What a decoder calls types, and what people call them."""
 _NAMED: Final = re.compile(r"`([\w |]+)`")
 _BOUNDS: Final = {
+    "Invalid enum value": "There is no such value:",
+    "Invalid UUID": "It is no id",
     "of length >=": "of length at least",
     "of length <=": "of length at most",
     ">=": "of at least",

@@ -20,6 +20,10 @@ _KEY: Final = "waypost_request_id"
 UNMATCHED: Final = "unmatched"
 """The route of requests that no route fits; their paths are not told, since a link's secret may be in one."""
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER_METHOD: Final = "other"
+"""What a method that nobody knows counts as: each new one would be kept as a figure of its own for ever."""
+
 PROTECTION: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -42,6 +46,7 @@ async def traced(app: ASGIApp, metrics: Metrics, scope: Scope, receive: Receive,
         return
     request = cast("HTTPScope", scope)
     began = time.perf_counter()
+    method = request["method"] if request["method"] in _METHODS else _OTHER_METHOD
     chosen = _chosen(request)
     scope.setdefault("state", {})[_KEY] = chosen
     status = 0
@@ -63,10 +68,10 @@ async def traced(app: ASGIApp, metrics: Metrics, scope: Scope, receive: Receive,
             log.exception("answer broken off", route=route(request))
         finally:
             seconds = time.perf_counter() - began
-            metrics.answered(route(request), request["method"], status, seconds)
+            metrics.answered(route(request), method, status, seconds)
             log.info(
                 "request answered",
-                method=request["method"],
+                method=method,
                 route=route(request),
                 status=status,
                 milliseconds=round(seconds * 1000, 1),

@@ -103,12 +103,9 @@ async def _list(limit: int, cursor: str, *, as_json: bool) -> None:
         output.out.print("There is no link yet. Make one: waypost connection link --organization NAME")
         return
     output.table(
-        ["id", "organization", "connection", "state", "expires", "used"],
-        [
-            [one.link_id, one.organization, one.connection, one.state, one.expires_at, one.used_at]
-            for one in found
-        ],
-        whole="id,state,expires,used",
+        ["id", "organization", "connection", "state", "expires"],
+        [[one.link_id, one.organization, one.connection, one.state, one.expires_at] for one in found],
+        whole="id,state,expires",
     )
     if following:
         output.out.print(f"[dim]More: add --cursor {following}[/]", soft_wrap=True)

@@ -14,7 +14,7 @@ from waypost.api import app, server
 from waypost.api.server import Place
 from waypost.api.service import Work
 from waypost.cli import means, output
-from waypost.connections import public_address
+from waypost.connections import custody, public_address
 from waypost.connections.vault import Vault
 from waypost.jobs import worker
 from waypost.sentinelone.address import Allowed
@@ -74,6 +74,8 @@ async def _serve(settings: Settings, *, alone: bool) -> None:
     where = server.place(settings)
     prepared = await database.prepare(settings)
     vault, allowed = Vault.open(settings), Allowed.parse(settings.allowed_hosts)
+    async with prepared.connect() as db:
+        await custody.assure(db, vault)
     async with prepared.pooled(SESSIONS) as pooled:
         api = app.create(
             Means(pooled, vault, allowed),

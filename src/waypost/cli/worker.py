@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from waypost import errors
 from waypost.cli import means, output
+from waypost.connections import custody
 from waypost.jobs import worker as jobs
 
 
@@ -29,6 +30,7 @@ async def _worker(concurrency: int) -> None:
     stop = asyncio.Event()
     async with means.session() as session:
         able = session.means()
+        await custody.assure(session.db, able.vault)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         output.err.print(f"Working with {concurrency} places. Stop with Ctrl-C.")

@@ -69,6 +69,7 @@ async def rotate(
         OtherConsoleError: The token belongs to another console, or another customer of it.
         NarrowerScopeError: The token sees less, and may not.
         SameIdentityError: Another connection has this identity already.
+        NoSuchConnectionError: The connection was removed meanwhile.
         ConsoleError: The console stopped answering meanwhile.
     """
     token = pasted.token(token)
@@ -106,14 +107,19 @@ async def swap(
     *,
     action: str,
 ) -> uuid.UUID:
-    """Put a token in use that has been examined, in the caller's transaction; its version."""
+    """Put a token in use that has been examined, in the caller's transaction; its version.
+
+    Raises:
+        NoSuchConnectionError: The connection was removed meanwhile, and no token of it is to be kept.
+    """
     connection_id = connection.connection_id
     facts = {
         "connection_id": connection_id,
         "identity": as_json(identity),
         "identity_key": identity.key(connection.base_url),
     }
-    await db.execute(queries.credentials.rotate, facts)
+    if await (await db.execute(queries.credentials.rotate, facts)).fetchone() is None:
+        raise errors.NoSuchConnectionError(f"The connection {connection.name!r} was removed meanwhile.")
     version = await store(db, vault, connection_id, connection.connection_uuid, token, identity)
     if seen.more:
         await db.execute(queries.credentials.walk_whole, {"connection_id": connection_id})

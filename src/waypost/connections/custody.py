@@ -45,6 +45,19 @@ async def in_use(db: DatabaseConnection, vault: Vault, connection: Connection) -
     return Token(credential_id, text)
 
 
+async def assure(db: DatabaseConnection, vault: Vault) -> None:
+    """Refuse a master key that is not the stored tokens': it would seal some that the others cannot open.
+
+    A worker with such a key would have every connection rest, for those workers too that have the right one.
+
+    Raises:
+        VaultError: The stored tokens were sealed with another master key.
+    """
+    row = await (await db.execute(queries.metrics.a_token)).fetchone()
+    if row is not None and not vault.sealed(row[2]):
+        raise errors.VaultError("The stored tokens were sealed with another master key.")
+
+
 def place(connection_uuid: uuid.UUID, credential_id: uuid.UUID) -> str:
     """What a sealed token is bound to, so that it opens in no other row."""
     return f"{connection_uuid}:{credential_id}"

@@ -30,7 +30,8 @@ async def choose(db: DatabaseConnection, actor: Actor, connection: Connection | 
             db,
             actor,
             "connection.default_set",
-            **(connection.subject if connection else {}),
+            # Of no organization: whose connection was the default before is not for the next one's to read.
+            **(connection.subject | {"organization_id": None} if connection else {}),
             before={"default": before},
             after={"default": after},
         )

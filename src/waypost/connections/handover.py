@@ -119,17 +119,20 @@ async def _rotated(
         await links.use(db, link)
         await links.used_for(db, actor, link, connection)
 
-    report = await credentials.rotate(
-        db,
-        vault,
-        actor,
-        connection,
-        token=given.token,
-        allowed=allowed,
-        limiter=limiter,
-        narrower=given.narrower,
-        along=use,
-    )
+    try:
+        report = await credentials.rotate(
+            db,
+            vault,
+            actor,
+            connection,
+            token=given.token,
+            allowed=allowed,
+            limiter=limiter,
+            narrower=given.narrower,
+            along=use,
+        )
+    except errors.NoSuchConnectionError:
+        raise errors.LinkRefusedError from None
     return Saved(connection, report)
 
 

@@ -42,7 +42,7 @@ async def pause(db: DatabaseConnection, actor: Actor, connection: Connection) ->
         "code": "connection.paused",
         "message": f"Paused by {actor.name}.",
         "owner": str(errors.Owner.OPERATOR),
-        "remedy": f"Resume it with `waypost connection resume {connection.name!r}`.",
+        "remedy": "Resume it: `waypost connection resume NAME`, or POST to its /resume.",
     }
     after = await _move(db, actor, connection, Event.PAUSED, why)
     if after is not State.PAUSED:
@@ -85,9 +85,13 @@ async def remove(
         keep: For how long the data stays.
 
     Raises:
-        DefaultConnectionError: It is the default, and nothing was said of another.
+        DefaultConnectionError: It is the default, and nothing that can be done was said of another.
         NoSuchConnectionError: It was removed meanwhile.
     """
+    if new_default is not None and no_default:
+        raise errors.DefaultConnectionError(
+            "Another default and none were asked for at once.", field="no_default"
+        )
     async with db.transaction():
         await defaults.lock(db)
         current = await registry.by_uuid(db, connection.connection_uuid)
@@ -109,7 +113,12 @@ async def remove(
 async def _heir(db: DatabaseConnection, leaving: Connection, name: str | None) -> Connection | None:
     if name is None:
         return None
-    (heir,) = await registry.get(db, [name])
+    try:
+        (heir,) = await registry.get(db, [name])
+    except (
+        errors.NoSuchConnectionError
+    ) as unknown:  # of the API that would read as if the one to go were gone
+        raise errors.DefaultConnectionError(str(unknown), field="new_default") from None
     if heir.connection_id == leaving.connection_id:
         raise errors.DefaultConnectionError(f"{name!r} is the one to be removed.", field="new_default")
     return heir

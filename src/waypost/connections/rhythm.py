@@ -30,8 +30,8 @@ def _bounded(part: str, seconds: float) -> int:
     shortest, longest = BOUNDS[part]
     if not (shortest <= seconds <= longest and seconds == int(seconds)):
         raise errors.InvalidFieldError(
-            f"{seconds:g} seconds are not from {shortest:,} to {longest:,} whole ones.",
-            field=part,
-            remedy=f"Use {shortest} to {longest} seconds.",
+            f"The rhythm's {part.removesuffix('_seconds')} cannot be {seconds:,.10g} seconds.",
+            field=f"rhythm.{part}",
+            remedy=f"Use whole seconds from {shortest:,} to {longest:,}; at the command line like 90s, 15m or 1d.",
         )
     return int(seconds)

@@ -107,6 +107,12 @@ class Vault:
         data_key = self._data_key(sealed_key, row, table)
         return _seal(new._keys[0], data_key, f"{table}:sealed_key:{row}")  # noqa: SLF001  # of this class
 
+    def sealed(self, sealed_key: bytes) -> bool:
+        """Whether one of these master keys sealed this, as far as it says itself."""
+        if sealed_by(sealed_key) not in self.key_ids:
+            self._refresh()
+        return sealed_by(sealed_key) in self.key_ids
+
     def _data_key(self, sealed_key: bytes, row: str, table: str) -> bytes:
         if sealed_by(sealed_key) not in self.key_ids:
             self._refresh()

@@ -131,7 +131,10 @@ _CERTIFICATES: Final = {
 }
 """By OpenSSL's verification code. 20 and 21, an issuer that is not known or not given, are as 19."""
 _NO_TLS: Final = _Fault(
-    "address.no_tls", "{host} and this machine agree on no secure connection.", _OPEN_THE_WAY, Owner.OPERATOR
+    "address.no_tls",
+    "{host} and this machine agree on no secure connection.",
+    "See whether {port} is the port of the console's https, and whether a proxy on the way breaks it open.",
+    Owner.OPERATOR,
 )
 
 

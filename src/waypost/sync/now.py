@@ -79,7 +79,7 @@ async def pull(
     if connection.state == State.PAUSED:
         raise errors.ConnectionStateError(
             f"The connection {connection.name!r} is paused.",
-            remedy=f"Resume it with `waypost connection resume {connection.name!r}`.",
+            remedy="Resume it: `waypost connection resume NAME`, or POST to its /resume.",
         )
     result = None
     while result is None:

@@ -87,7 +87,7 @@ async def request(
     if connection.state == State.PAUSED:
         raise errors.ConnectionStateError(
             f"The connection {connection.name!r} is paused, so it is not pulled.",
-            remedy=f"Resume it with `waypost connection resume {connection.name!r}`.",
+            remedy="Resume it: `waypost connection resume NAME`, or POST to its /resume.",
         )
     facts = {
         "connection_id": connection.connection_id,

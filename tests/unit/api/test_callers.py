@@ -20,6 +20,9 @@ def _scope(peer: str, **headers: str) -> Any:
         (_scope("192.0.2.1", x_forwarded_for="10.0.0.1"), True, "10.0.0.1"),
         (_scope("192.0.2.1", x_forwarded_for="made up, 10.0.0.1"), True, "10.0.0.1"),
         (_scope("192.0.2.1"), True, "192.0.2.1"),
+        (_scope("192.0.2.1", x_forwarded_for="10.0.0.1:4711"), True, "10.0.0.1"),
+        (_scope("192.0.2.1", x_forwarded_for="[2001:db8::1]:4711"), True, "2001:db8::1"),
+        (_scope("192.0.2.1", x_forwarded_for="2001:db8::1"), True, "2001:db8::1"),
         (_scope(""), False, ""),
     ],
 )
@@ -33,6 +36,9 @@ def test_addresses(scope: Any, behind_proxy: bool, address: str) -> None:
     [
         (_scope("127.0.0.1"), True),
         (_scope("::1"), True),
+        (_scope("127.0.0.1", host="localhost:8630"), True),
+        (_scope("::1", host="[::1]:8630"), True),
+        (_scope("127.0.0.1", host="rebound.example:8630"), False),
         (_scope("192.0.2.1"), False),
         (_scope("127.0.0.1", x_forwarded_for="127.0.0.1"), False),
         (_scope("127.0.0.1", forwarded="for=192.0.2.1"), False),
@@ -41,5 +47,5 @@ def test_addresses(scope: Any, behind_proxy: bool, address: str) -> None:
     ],
 )
 def test_who_is_this_machine(scope: Any, local: bool) -> None:
-    """Whoever comes through a proxy on this machine is not this machine."""
+    """Whoever comes through a proxy on this machine, or by a name that was made to lead here, is not this machine."""
     assert callers.local(scope) is local

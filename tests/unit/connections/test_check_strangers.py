@@ -354,6 +354,7 @@ async def test_no_tls_at_all() -> None:
         report = await examine(stranger.url.replace("http://", "https://"))
     (refused,) = report.refused
     assert (refused.name, refused.details["code"]) == ("address.secure", "address.no_tls")
+    assert "port of the console's https" in refused.remedy
     assert stranger.asked == []
 
 

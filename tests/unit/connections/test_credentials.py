@@ -13,7 +13,7 @@ from support.simulator import Simulator
 from waypost import errors
 from waypost.access import audit
 from waypost.access.audit import Actor
-from waypost.connections import credentials, custody, health, registry
+from waypost.connections import credentials, custody, health, lifecycle, registry
 from waypost.connections.connection import Connection
 
 Start = Callable[..., Simulator]
@@ -173,6 +173,21 @@ async def test_the_token_of_another_connection(hub: Hub, console: Simulator, peo
     assert await in_use(hub, connection) == console.token
 
 
+async def test_a_connection_that_is_removed_meanwhile(
+    hub: Hub, console: Simulator, people: Administrator
+) -> None:
+    """No token is kept for a connection that was removed while its new token was checked."""
+    connection = await hub.add(console.url, console.token)
+
+    async def remove() -> None:
+        async with hub.means.database.connect() as db:
+            await lifecycle.remove(db, audit.SERVICE, connection)
+
+    with pytest.raises(errors.NoSuchConnectionError, match="removed meanwhile"):
+        await rotate(hub, connection, people.token_of(), along=remove)
+    assert await hub.rows("SELECT FROM credential") == []
+
+
 # Less, and more
 
 
@@ -256,8 +271,11 @@ async def test_a_pull_under_way_does_not_notice(hub: Hub, start_simulator: Start
     assert await states(hub) == held
 
 
-async def test_the_old_token_ends_during_a_pull(hub: Hub, start_simulator: Start) -> None:
+async def test_the_old_token_ends_during_a_pull(
+    hub: Hub, start_simulator: Start, page_rows: Callable[[int], None]
+) -> None:
     """Revoked as soon as it was replaced, the old token stops no pull: it goes on with the new one, unnoticed."""
+    page_rows(2)
     console = start_simulator(**ESTATE, seed=4, latency=30)
     people = Administrator(console)
     connection = await hub.add(console.url, console.token)
@@ -267,6 +285,7 @@ async def test_the_old_token_ends_during_a_pull(hub: Hub, start_simulator: Start
     await under_way(hub)
     await rotate(hub, connection, people.token_of())
     console.change_token(console.token, state="revoked")
+    assert not pull.done()
 
     assert all(run.state == "done" for run in (await pull).runs)
 

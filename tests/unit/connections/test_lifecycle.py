@@ -34,6 +34,7 @@ async def test_pausing_and_resuming(hub: Hub) -> None:
     assert paused.reason is not None
     assert "k1 Ada" in paused.reason["message"]
     assert "resume" in paused.reason["remedy"]
+    assert connection.name not in paused.reason["remedy"].split()  # it may be renamed meanwhile
     for _ in range(2):
         resumed = await lifecycle.resume(hub.db, ADA, connection)
     assert (resumed.state, resumed.reason) == ("pending", None)
@@ -107,8 +108,11 @@ async def test_removing_the_default_needs_a_choice(hub: Hub) -> None:
         await lifecycle.remove(hub.db, ADA, one)
     with pytest.raises(errors.DefaultConnectionError, match="the one to be removed"):
         await lifecycle.remove(hub.db, ADA, one, new_default="one")
-    with pytest.raises(errors.NoSuchConnectionError, match="'nobody'"):
+    with pytest.raises(errors.DefaultConnectionError, match="'nobody'") as unknown:
         await lifecycle.remove(hub.db, ADA, one, new_default="nobody")
+    assert unknown.value.field == "new_default"
+    with pytest.raises(errors.DefaultConnectionError, match="at once"):
+        await lifecycle.remove(hub.db, ADA, one, new_default="other", no_default=True)
     assert [c.name for c in await registry.find(hub.db)] == ["one", "other"]
     await lifecycle.remove(hub.db, ADA, one, new_default="other")
     assert (await hub.again(other)).is_default

@@ -15,7 +15,7 @@ from support.hub import Hub
 from waypost import errors
 from waypost.access import audit
 from waypost.access.audit import SERVICE
-from waypost.connections import handover, links, public_address, registry
+from waypost.connections import handover, lifecycle, links, public_address, registry
 from waypost.connections.connection import Connection
 from waypost.connections.handover import Handover
 from waypost.connections.links import Link
@@ -289,6 +289,26 @@ async def test_two_saves_at_once_make_one_connection(hub: Hub, start_simulator: 
     assert await hub.rows("SELECT count(*) FROM connection") == [(1,)]
     assert await hub.rows("SELECT count(*) FROM credential") == [(1,)]
     assert await hub.rows("SELECT count(*) FROM audit WHERE action = 'link.used'") == [(1,)]
+
+
+async def test_a_connection_that_is_removed_during_the_check(
+    hub: Hub, start_simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link for a connection that is removed while the token is checked opens nothing, and no token is kept."""
+    console = start_simulator(agents=3)
+    connection = await hub.add(console.url, console.token)
+    link, _ = await made(hub, connection=connection)
+    use = links.use
+
+    async def removed_first(db: DatabaseConnection, link: Link) -> None:
+        async with hub.means.database.connect() as other:
+            await lifecycle.remove(other, SERVICE, connection)
+        await use(db, link)
+
+    monkeypatch.setattr(links, "use", removed_first)
+    with pytest.raises(errors.LinkRefusedError):
+        await save(hub, link, Handover("", console.token))
+    assert await hub.rows("SELECT FROM credential") == []
 
 
 async def test_a_wrong_token_does_not_use_the_link_up(hub: Hub, start_simulator: Any) -> None:

@@ -426,7 +426,14 @@ def test_rhythms_are_within_their_bounds(part: str, seconds: float) -> None:
     else:
         with pytest.raises(errors.InvalidFieldError) as refusal:
             rhythm.changed(Rhythm(), **{part: seconds})
-        assert refusal.value.field == part
+        assert refusal.value.field == f"rhythm.{part}"
+
+
+def test_a_rhythm_that_cannot_be_is_told_in_full() -> None:
+    """The length that was asked for is written out, and so are the bounds."""
+    with pytest.raises(errors.InvalidFieldError, match="delta cannot be 34,560,000 seconds") as refusal:
+        rhythm.changed(Rhythm(), delta_seconds=34_560_000.0)
+    assert "15 to 86,400" in refusal.value.remedy
 
 
 async def test_days_left(hub: Hub) -> None:

@@ -14,10 +14,10 @@ ORDER BY k.created_at DESC LIMIT 1
 
 -- name: rotate
 -- What the console says of the new token's owner; the warnings about the old one's expiry are over. Locks the
--- connection, so that of two tokens that come at once the later one is the newest.
+-- connection, so that of two tokens that come at once the later one is the newest. No row once it is removed.
 UPDATE connection SET identity = %(identity)s, identity_key = %(identity_key)s, changed_at = now(),
   checked_at = NULL, warned_days = NULL
-WHERE connection_id = %(connection_id)s
+WHERE connection_id = %(connection_id)s AND state <> 'deleted' RETURNING connection_id
 
 -- name: walk_whole
 -- A token that sees more than the one before it may show what changed before the last pull: the next one is whole.
