@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ def estate(service: Any, console: Simulator) -> Document:
         token = console.of_scope("account", place)
         connection = service.add(f"{name} console", console, token, organization=name)
         pull = service("POST", f"/api/v1/connections/{connection['id']}/sync").done(202).document
+        while service.get(f"/api/v1/syncs/{pull['pull_id']}")["state"] in ("queued", "running"):
+            time.sleep(0.1)
         link = service("POST", "/api/v1/connect-links", {"organization": name}).done(201).document["link"]
         key = service.make_key("read", "manage", "act", organization=name)
         key_id = key.key[3:15]

@@ -8,16 +8,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support import simulator
 from support.hub import Hub
 from support.program import Program, Running, rows
 from support.server import Server
 from support.simulator import Simulator
 from waypost.access import keys
+from waypost.api.service import ASKING
 
 Start = Callable[..., tuple[Any, Running]]
 
@@ -170,6 +173,24 @@ def test_figures_by_method_are_few(service: Any) -> None:
     text = stranger("GET", "/metrics").done().text
     assert "MADEUP" not in text
     assert re.search(r'^waypost_http_requests_total\{method="other".* 3\.0$', text, re.MULTILINE)
+
+
+def test_slow_consoles_hold_up_nobody_else(serve: Start) -> None:
+    """However many consoles are being added, and however slow they are, other calls are answered meanwhile."""
+    api, _ = serve("--no-worker")
+    options = simulator.arguments(accounts=1, sites=2, agents=2, latency=2000)
+    with simulator.running(options) as slow, ThreadPoolExecutor(24) as pool:
+        body = {"url": slow.url, "token": slow.token}
+        added = [
+            pool.submit(api, "POST", "/api/v1/connections", {**body, "name": f"{number}"})
+            for number in range(24)
+        ]
+        while slow.requests()["total"] < ASKING:
+            time.sleep(0.05)
+        api("GET", "/health/ready").done()
+        api("GET", "/api/v1/connections").done()
+        assert not any(one.done() for one in added)
+        assert sorted(one.result().status for one in added) == [201] + [409] * 23
 
 
 async def test_two_starts_make_one_key(hub: Hub) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support.simulator import Simulator
 from waypost.storage import embedded
 
 GOOD_URL = "https://usea1-example.sentinelone.net"
@@ -195,8 +196,13 @@ def test_a_master_key_that_is_none(unchanged: Any, key: str) -> None:
     assert key not in ended.err
 
 
-def test_another_master_key(pulled: Any) -> None:
-    """A key that the tokens were not sealed with is told from one that is none; the next pull is well again."""
+def test_another_master_key(pulled: Any, console: Simulator) -> None:
+    """A key that the tokens were not sealed with is told from one that is none; the next pull is well again.
+
+    No token is sealed with it beside them.
+    """
+    mixed = pulled.add("mixed", console.url, console.of_scope("site"), WAYPOST_MASTER_KEY="A" * 43 + "=")
+    mixed.refused(1, "another master key", "Code: vault.key")
     pulled("sync", "ACME", WAYPOST_MASTER_KEY="A" * 43 + "=").refused(
         1, "another master key", "WAYPOST_MASTER_KEY"
     )

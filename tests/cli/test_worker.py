@@ -50,13 +50,16 @@ async def test_sync_beside_a_worker_is_followed(
     hub: Hub, start_simulator: Start, waypost: Program, database_url: str
 ) -> None:
     """`waypost sync` of a connection that a worker is pulling has it pulled again, and tells what came of that."""
-    console = start_simulator(accounts=1, sites=3, agents=20, risks_per_agent=20, latency=60, seed=300)
+    console = start_simulator(accounts=1, sites=3, agents=20, risks_per_agent=20, seed=300)
     connection = await hub.add(console.url, console.token)
     await hub.db.execute("UPDATE schedule SET delta_every = '1 day'")
+    console.fault({"kind": "latency", "path": "/application-management/risks", "ms": 2000})
     with waypost.start("worker") as worker:
         assert worker.wait_until_at("risks"), worker.output
-        followed = waypost.run("sync", "console", "--json")
-        assert followed.wait() == 0, followed.output
+        with waypost.start("sync", "console", "--json") as followed:
+            assert followed.wait_until(lambda: program.rows(database_url, "SELECT pull_id FROM sync_request"))
+            console.heal()
+            assert followed.wait() == 0, followed.output
         worker.send(signal.SIGTERM)
         assert worker.wait() == 0, worker.output
     text = followed.output

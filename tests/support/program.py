@@ -18,7 +18,7 @@ from support.hub import MASTER_KEY
 _AS_TESTS_NEED_IT = """
 from waypost.cli.main import main
 from waypost.sentinelone import limits, pages
-limits.Limiter = limits.Limiter.unlimited
+limits.Limiter.__init__.__kwdefaults__.update(concurrent=1000, table=(), unknown=None)
 pages.walk.__kwdefaults__["limit"] = {rows}
 {also}
 main()

@@ -92,3 +92,14 @@ def test_errors_can_travel(kind: type[WaypostError]) -> None:
     """An error can be handed from one process to another."""
     again = pickle.loads(pickle.dumps(kind("What happened.")))  # noqa: S301  # our own
     assert (type(again), again.message) == (kind, "What happened.")
+
+
+@pytest.mark.parametrize(
+    "kind", [errors.CheckFailedError, errors.DefaultConnectionError, errors.NarrowerScopeError]
+)
+def test_what_an_option_says_a_field_says_too(kind: type[WaypostError]) -> None:
+    """The same remedy goes to whoever calls the API: beside each option stands the field that does the same."""
+    options = re.findall(r"--([a-z-]+)", kind.remedy)
+    assert options
+    for option in options:
+        assert f"`{option.replace('-', '_')}`" in kind.remedy

@@ -84,6 +84,14 @@ async def opened(request: Request[Any, Principal, Any]) -> AsyncGenerator[Call, 
         yield Call(service, request.auth, db, tracing.request_id(request.scope))
 
 
+@contextlib.asynccontextmanager
+async def asking(request: Request[Any, Principal, Any]) -> AsyncGenerator[Call, None]:
+    """As `opened`, for what asks a console: slow consoles must leave sessions for everybody else."""
+    service: Service = request.app.state.service
+    async with service.asking, opened(request) as call:
+        yield call
+
+
 async def provide(request: Request[Any, Principal, Any]) -> AsyncGenerator[Call, None]:
     """The call, for as long as its handler works."""
     async with opened(request) as call:

@@ -127,22 +127,25 @@ async def list_connections(call: Called, limit: Limit = 100, cursor: Cursor = ""
     "whole check: what works is pulled, what does not is named with its remedy.",
     opt=guard.needs(Scope.MANAGE, problems=(409, 503)),
 )
-async def add_connection(call: Called, data: JSONBody[NewConnection]) -> Response[AddedConnection]:
-    if data.default:
-        _whole(call)
-    connection, report = await registry.add(
-        call.db,
-        call.means.vault,
-        call.actor,
-        name=data.name,
-        url=data.url,
-        token=data.token,
-        allowed=call.means.allowed,
-        limiter=call.means.limiter,
-        organization_id=await call.organization(data.organization),
-        force=data.force,
-        default=data.default,
-    )
+async def add_connection(
+    request: Request[Any, Any, Any], data: JSONBody[NewConnection]
+) -> Response[AddedConnection]:
+    async with calls.asking(request) as call:
+        if data.default:
+            _whole(call)
+        connection, report = await registry.add(
+            call.db,
+            call.means.vault,
+            call.actor,
+            name=data.name,
+            url=data.url,
+            token=data.token,
+            allowed=call.means.allowed,
+            limiter=call.means.limiter,
+            organization_id=await call.organization(data.organization),
+            force=data.force,
+            default=data.default,
+        )
     return Response(
         AddedConnection(item(connection), checks.report(report)),
         headers={"Location": f"/api/v1/connections/{connection.connection_uuid}"},
@@ -258,17 +261,20 @@ async def check_connection(request: Request[Any, Any, Any], connection_id: UUID)
     "which is kept, sealed, until the new one has completed a pull.",
     opt=guard.needs(Scope.MANAGE, problems=(409, 502, 503)),
 )
-async def replace_credential(call: Called, connection_id: UUID, data: JSONBody[NewCredential]) -> CheckReport:
-    report = await credentials.rotate(
-        call.db,
-        call.means.vault,
-        call.actor,
-        await call.connection(connection_id),
-        token=data.token,
-        allowed=call.means.allowed,
-        limiter=call.means.limiter,
-        narrower=data.narrower,
-    )
+async def replace_credential(
+    request: Request[Any, Any, Any], connection_id: UUID, data: JSONBody[NewCredential]
+) -> CheckReport:
+    async with calls.asking(request) as call:
+        report = await credentials.rotate(
+            call.db,
+            call.means.vault,
+            call.actor,
+            await call.connection(connection_id),
+            token=data.token,
+            allowed=call.means.allowed,
+            limiter=call.means.limiter,
+            narrower=data.narrower,
+        )
     return checks.report(report)
 
 

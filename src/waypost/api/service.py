@@ -16,6 +16,8 @@ from waypost.sync.now import Means
 Work = Callable[[asyncio.Event], Awaitable[object]]
 SILENT_FOR: Final = 60.0
 """Seconds after which a worker that has not looked for work counts as stuck."""
+ASKING: Final = 8
+"""Calls at once that keep a session of the database while they ask a console; the sessions are twice as many."""
 
 
 class Service:
@@ -43,6 +45,7 @@ class Service:
         self.attempts = Attempts()
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
+        self.asking = asyncio.Semaphore(ASKING)
 
     @property
     def working(self) -> bool:

@@ -13,7 +13,7 @@ from waypost.cli import check, connection_care, link, means, output, renew
 from waypost.cli import connection_text as text
 from waypost.cli.connection_care import Flag, quoted
 from waypost.cli.output import Json
-from waypost.connections import credentials, pasted, registry
+from waypost.connections import credentials, custody, pasted, registry
 from waypost.connections.connection import Connection, described
 from waypost.connections.examination.result import Report
 from waypost.connections.states import State
@@ -58,6 +58,7 @@ async def _add(
 ) -> None:
     async with means.session() as session:
         able = session.means()
+        await custody.assure(session.db, able.vault)
         owner = await organizations.get(session.db, organization) if organization else None
         connection, report = await registry.add(
             session.db,

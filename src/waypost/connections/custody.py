@@ -46,15 +46,15 @@ async def in_use(db: DatabaseConnection, vault: Vault, connection: Connection) -
 
 
 async def assure(db: DatabaseConnection, vault: Vault) -> None:
-    """Refuse a master key that is not the stored tokens': it would seal some that the others cannot open.
+    """Refuse a master key that opens none of the stored tokens: it would seal some that others cannot open.
 
     A worker with such a key would have every connection rest, for those workers too that have the right one.
 
     Raises:
         VaultError: The stored tokens were sealed with another master key.
     """
-    row = await (await db.execute(queries.metrics.a_token)).fetchone()
-    if row is not None and not vault.sealed(row[2]):
+    rows = await (await db.execute(queries.credentials.keys)).fetchall()
+    if rows and not any(vault.sealed(sealed_key) for *_, sealed_key in rows):
         raise errors.VaultError("The stored tokens were sealed with another master key.")
 
 

@@ -63,7 +63,7 @@ async def save(secret: str, request: Visit) -> Response[Any]:  # Any: as above
     service = visitors.service(request)
     means, actor = service.means, link.actor(service.request_id(request.scope))
     try:
-        async with means.database.connect() as db:
+        async with service.asking, means.database.connect() as db:
             saved = await handover.save(db, means.vault, actor, link, given, means.allowed, means.limiter)
     except errors.UsageError as error:
         return answers.not_saved(request, secret, link, given, error)

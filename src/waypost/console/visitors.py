@@ -3,6 +3,7 @@
 The service that runs the pages lies above them; what they need of it is the protocol here.
 """
 
+import asyncio
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ class Service(Protocol):
 
     means: Means
     attempts: Attempts
+    asking: asyncio.Semaphore
+    public_url: str
 
     def caller(self, scope: Scope) -> str:
         """The visitor's address."""
@@ -41,7 +44,8 @@ async def refuse_other_sites(visit: Visit) -> None:
     """Refuse a form that another site's page sent.
 
     The link's secret is what lets a form in, and no other site knows it; this is a second bolt. A plain form of
-    a page without referrer comes with `Origin: null`, so only an origin that is another one is refused.
+    a page without referrer comes with `Origin: null`, so only an origin that is another one is refused. A proxy may
+    put its own name for this service in place of `Host`.
 
     Raises:
         AccessError: The browser says that another site sent it.
@@ -50,8 +54,9 @@ async def refuse_other_sites(visit: Visit) -> None:
         return
     site = visit.headers.get("sec-fetch-site", "same-origin")
     origin = visit.headers.get("origin", "null")
+    own = {visit.headers.get("host", "").lower(), urlsplit(service(visit).public_url).netloc.lower()}
     if site not in ("same-origin", "none") or (
-        origin != "null" and urlsplit(origin).netloc.lower() != visit.headers.get("host", "").lower()
+        origin != "null" and urlsplit(origin).netloc.lower() not in own
     ):
         raise errors.AccessError(
             "Another site sent this form.", remedy="Open the link itself and fill in the form there."

@@ -223,7 +223,7 @@ class Limiter:
         segments = path.strip("/").split("/")
         for length in range(len(segments), -1, -1):
             prefix = "/".join(segments[:length])
-            if prefix in self._limits and prefix not in self._buckets:  # a limiter for each of many connections
+            if prefix in self._limits and prefix not in self._buckets:  # made when first needed
                 self._buckets[prefix] = Bucket(self._limits[prefix], self._clock())
             if prefix in self._buckets:
                 return self._buckets[prefix]
