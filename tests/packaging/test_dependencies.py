@@ -17,7 +17,12 @@ _PIN = re.compile(r"^([a-z0-9-]+)==([^ ;]+)", re.MULTILINE)
 
 
 def declared() -> set[str]:
-    return {re.split(r"[\[<>=; ]", text, maxsplit=1)[0] for text in PROJECT["project"]["dependencies"]}
+    return {_name(re.split(r"[\[<>=; ]", text, maxsplit=1)[0]) for text in PROJECT["project"]["dependencies"]}
+
+
+def _name(written: str) -> str:
+    """A package's name in its normal form: the same package spells itself in several ways."""
+    return re.sub(r"[-_.]+", "-", written).lower()
 
 
 def imported() -> set[str]:
@@ -40,7 +45,7 @@ def test_what_is_imported_is_what_is_declared() -> None:
     """No import relies on what another package happens to bring, and nothing is declared in vain."""
     providers = metadata.packages_distributions()
 
-    assert {name for module in imported() for name in providers[module]} == declared()
+    assert {_name(name) for module in imported() for name in providers[module]} == declared()
 
 
 def test_each_dependency_has_its_reason() -> None:
