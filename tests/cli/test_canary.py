@@ -356,14 +356,15 @@ def test_no_process_shows_a_secret(make_waypost: Callable[[], Any], console: Any
         "WAYPOST_MASTER_KEY": "bWFzdGVyLWtleS1jYW5hcnktMDEyMzQ1Njc4OTAxMjM=",
     }
     console.fault({"kind": "latency", "ms": 60})
-    own, arguments, environments = b"", b"", {}
+    arguments, environments = b"", {}
     with waypost.start("connection", "add", "ACME", "--url", console.url, **environ) as process:
         while process.poll() is None:
-            own = _read(Path(f"/proc/{process.pid}/cmdline")) or own
             for folder in _of(waypost, process.pid):
+                # Asked for first: what was forked off, and is not another program yet, is the program itself.
+                program = _program(folder)
                 line = _read(folder / "cmdline")
                 arguments += line
-                if line != own:  # what was forked off and is not another program yet is the program itself
+                if program and not program.startswith("python"):
                     environments[line] = _read(folder / "environ")
         process.communicate()
     console.heal()
@@ -388,6 +389,14 @@ def _of(waypost: Any, pid: int) -> list[Path]:
 def _parent(folder: Path) -> int:
     status = _read(folder / "stat").rpartition(b")")[2].split()
     return int(status[1]) if len(status) > 1 else 0
+
+
+def _program(folder: Path) -> str:
+    """The name of the program that a process runs; "" when it has ended."""
+    try:
+        return (folder / "exe").readlink().name
+    except OSError:
+        return ""
 
 
 def _read(file: Path) -> bytes:
