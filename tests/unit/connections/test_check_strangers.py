@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cryptography import x509
@@ -135,6 +136,7 @@ async def test_strangers(answer: Any, words: str) -> None:
 
 async def test_a_console() -> None:
     """What speaks as a console gets the token with every question but the first, and that is said nowhere."""
+    structlog.reset_defaults()  # to log everything, whatever a test before this one has set
     with capture_logs() as logged:
         async with serving(consoling()) as stranger:
             report = await examine(stranger.url)
