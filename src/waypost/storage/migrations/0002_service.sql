@@ -80,6 +80,8 @@ CREATE INDEX sync_request_open ON sync_request (connection_id) WHERE finished_at
 -- What is wrong with a connection ('' as stream) or one of its streams, from when to when. One row per outage.
 CREATE TABLE outage (
   connection_id bigint NOT NULL REFERENCES connection ON DELETE CASCADE,
+  -- of its own: two workers may begin one at the same instant, and the index below lets one of them
+  outage_id     uuid NOT NULL DEFAULT gen_random_uuid(),
   stream        text NOT NULL,
   began_at      timestamptz NOT NULL DEFAULT now(),
   ended_at      timestamptz,
@@ -87,7 +89,7 @@ CREATE TABLE outage (
   owner         text NOT NULL,
   message       text NOT NULL,
   remedy        text NOT NULL,
-  PRIMARY KEY (connection_id, stream, began_at)
+  PRIMARY KEY (connection_id, outage_id)
 );
 -- at most one at a time for each stream
 CREATE UNIQUE INDEX outage_open ON outage (connection_id, stream) WHERE ended_at IS NULL;
