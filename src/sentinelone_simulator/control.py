@@ -1,4 +1,4 @@
-"""The control plane under /_simulator: truth, days, tokens, requests, faults. Needs no token."""
+"""The control plane under /_simulator: truth, days, the tree, tokens, requests, faults. Needs no token."""
 
 from collections.abc import Iterator
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from sentinelone_simulator import clock, roles, truth
+from sentinelone_simulator import clock, roles, tree, truth
 from sentinelone_simulator.console import Console
 from sentinelone_simulator.days import RISK_CHANGE, advance
 from sentinelone_simulator.faults import Faults
@@ -21,6 +21,10 @@ Wish = TypeVar("Wish")
 class Advance(msgspec.Struct, forbid_unknown_fields=True):
     days: int = 1
     risk_change: float = RISK_CHANGE
+
+
+class TreeChange(msgspec.Struct, forbid_unknown_fields=True):
+    steps: list[tree.AnyStep]
 
 
 class TokenChange(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -41,6 +45,7 @@ class Control:
         return [
             web.get("/_simulator/truth", self._truth),
             web.post("/_simulator/advance", self._advance),
+            web.post("/_simulator/tree", self._change_tree),
             web.get("/_simulator/tokens", self._tokens),
             web.post("/_simulator/tokens/{token}", self._change_token),
             web.get("/_simulator/requests", self._requests),
@@ -87,6 +92,17 @@ class Control:
         estate = self._chosen(request)[0].estate
         changes = advance(estate, wish.days, wish.risk_change)
         return _json({"day": estate.day, "now": clock.precise(estate.now), "changes": changes})
+
+    async def _change_tree(self, request: web.Request) -> web.Response:
+        wish = await _body(request, TreeChange)
+        console = self._chosen(request)[0]
+        done: list[dict[str, object]] = []
+        for number, step in enumerate(wish.steps, 1):
+            try:
+                done.append(tree.take(console, step))
+            except tree.ImpossibleError as error:
+                raise _error(400, f"step {number}: {error}") from None
+        return _json(done)
 
     async def _tokens(self, request: web.Request) -> web.Response:
         wanted = self._chosen(request)[0] if request.query else None

@@ -15,6 +15,8 @@ from sentinelone_simulator.risks import Risks
 ACTIVE = "active"
 DECOMMISSIONED = "decommissioned"
 UNINSTALLED = "uninstalled"
+EXPIRED = "expired"
+DELETED = "deleted"
 PURGED = "purged"  # unknown to /agents, while its risks are still listed
 
 
@@ -26,6 +28,7 @@ class Account:
     created: int
     updated: int
     state: str = ACTIVE
+    external_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -39,6 +42,9 @@ class Site:
     state: str = ACTIVE
     vulnerability_management: bool = True
     scanned: bool = True  # settings' vulnerabilitiesScanEnabled
+    external_id: str | None = None
+    ended: int | None = None  # when somebody let it expire, or deleted it
+    with_account: bool = False  # it expired because its account did
 
 
 @dataclass(slots=True)
@@ -75,6 +81,7 @@ class Agent:
     operating_system: int = 0  # a version of the catalogue
     decommissioned: int = 0
     applications: "array[int]" = field(default_factory=lambda: array("H"))
+    domain: str = ""  # that it was made to join; otherwise it follows from the noise
 
 
 @dataclass(slots=True, repr=False)
@@ -105,4 +112,4 @@ class Estate:
 
     def peopled_sites(self) -> list[Site]:
         """Sites in which agents live and are scanned."""
-        return [site for site in self.sites if site.state != "deleted" and site.scanned]
+        return [site for site in self.sites if site.state != DELETED and site.scanned]

@@ -39,7 +39,14 @@ def _scopes(world: Estate, size: Size, tenant: int) -> None:
     for index in range(size.accounts):
         created = begin + index * clock.DAY + 475_617 + tenant * 1_009
         world.accounts.append(
-            estate.Account(index, clock.snowflake(created, index), names.account(index), created, created)
+            estate.Account(
+                index,
+                clock.snowflake(created, index),
+                names.account(index),
+                created,
+                created,
+                external_id=f"MSP-{index:04d}",
+            )
         )
     for index in range(size.sites):
         noise = dice.mix(world.seed, 7, index)
@@ -57,6 +64,7 @@ def add_site(world: Estate, account: int, name: str, created: int) -> estate.Sit
     index = len(world.sites)
     site = estate.Site(index, clock.snowflake(created, index), name, account, created, created)
     site.vulnerability_management = MANAGEMENT not in world.without
+    site.external_id = None if index % 2 else f"CRM-{dice.mix(site.id) % 100_000:05d}"
     world.sites.append(site)
     for number, group_name in enumerate(("Default Group", "Servers")[: 1 + index % 2]):
         made = created + (number + 1) * 1_753_351

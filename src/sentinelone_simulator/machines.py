@@ -49,6 +49,8 @@ def agent_version(agent: Agent) -> str:
 
 
 def domain(agent: Agent) -> str:
+    if agent.domain:
+        return agent.domain
     if agent.platform == "U":
         return "us-west-2.compute.internal" if in_cloud(agent) else "unknown"
     if agent.platform == "M" or trait(agent, 22, 5) == 0:

@@ -16,6 +16,11 @@ ODD_SITES = {
     3: "PROD_Contoso Ltd - HQ",
     5: "acme gmbh (old)",
     6: "Client — 0042 / Ünïted",
+    12: "Servers",
+    13: "Test",
+    14: "Fabrikam, Inc. #TRIAL",
+    15: "CONTOSO LTD (DO NOT USE)",
+    16: "Northwind=Traders / EU",
 }
 DEFAULT_SITE = "Default site"
 ACCOUNTS = ("Waterfront MSP", "Northern Lights IT", "Bluefin Managed", "Kestrel Partners", "Öland Data AB")

@@ -30,6 +30,11 @@ class Simulator:
         """Let days pass; by default more happens in them than in real ones, so that small estates change."""
         return self._call("POST", f"/advance?tenant={tenant}", {"days": days, "risk_change": risk_change})
 
+    def change(self, do: str, **what: Any) -> Document:
+        """Change the tree: `change("rename", id=..., name=...)`; the site or account as it is then."""
+        done: list[Document] = self._call("POST", "/tree", {"steps": [{"do": do, **what}]})
+        return done[0]
+
     def tokens(self) -> list[Document]:
         return self._call("GET", "/tokens")
 

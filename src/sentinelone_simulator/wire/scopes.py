@@ -66,7 +66,7 @@ def account(estate: Estate, row: Account, counts: list[int]) -> dict[str, object
         "accountType": "Paid",
         "expiration": None,
         "salesforceId": None,
-        "externalId": f"MSP-{row.index:04d}",
+        "externalId": row.external_id,
         "state": row.state,
         "createdAt": clock.precise(row.created),
         "updatedAt": clock.precise(row.updated),
@@ -99,7 +99,7 @@ def account(estate: Estate, row: Account, counts: list[int]) -> dict[str, object
 
 def site(estate: Estate, row: Site, counts: list[int]) -> dict[str, object]:
     total = total_licenses(row, counts)
-    limited = bool(total)
+    limited, follows = bool(total), inherits_expiration(row)
     return {
         "id": str(row.id),
         "name": row.name,
@@ -109,7 +109,7 @@ def site(estate: Estate, row: Site, counts: list[int]) -> dict[str, object]:
         "totalLicenses": total,
         "siteType": "Trial" if row.index % 7 == 6 else "Paid",
         "expiration": _expiration(row),
-        "externalId": None if row.index % 2 else f"CRM-{dice.mix(row.id) % 100_000:05d}",
+        "externalId": row.external_id,
         "description": None,
         "state": row.state,
         "suite": "Complete",
@@ -122,23 +122,32 @@ def site(estate: Estate, row: Site, counts: list[int]) -> dict[str, object]:
         "licenses": licenses(modules(estate, managed=row.vulnerability_management), total if limited else -1),
         "usageType": "customer",
         "irFields": None,
-        "inheritAccountExpiration": not limited and row.state != "expired",
+        "inheritAccountExpiration": follows,
         "creator": FOUNDER[1],
         "creatorId": FOUNDER[0],
-        "unlimitedExpiration": not limited and row.state != "expired",
+        "unlimitedExpiration": follows,
         "unlimitedLicenses": not limited,
     }
 
 
 def total_licenses(row: Site, counts: list[int]) -> int:
     """One site in three has a limit; the others say 0 and are unlimited."""
-    return 10 + counts[row.index] if row.index % 3 == 1 else 0
+    return 10 + counts[row.index] if _limited(row) else 0
+
+
+def inherits_expiration(row: Site) -> bool:
+    """Whether a site ends when its account does. One that expired by itself has an end of its own."""
+    return not _limited(row) and (row.state != "expired" or row.with_account)
+
+
+def _limited(row: Site) -> bool:
+    return row.index % 3 == 1
 
 
 def _expiration(row: Site) -> str | None:
     if row.state == "expired":
-        return clock.coarse(clock.START - 40 * clock.DAY)
-    return clock.coarse(EXPIRATION) if row.index % 3 == 1 else None
+        return clock.coarse(clock.START - 40 * clock.DAY if row.ended is None else row.ended)
+    return clock.coarse(EXPIRATION) if _limited(row) else None
 
 
 def group(estate: Estate, row: Group, members: dict[int, int]) -> dict[str, object]:
