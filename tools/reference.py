@@ -26,8 +26,8 @@ from waypost.unified.words import FindingState, word
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 _PART: Final = re.compile(r"(<!-- from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SETTING: Final = re.compile(r"^#+ `(WAYPOST_\w+)`$", re.MULTILINE)
-_NOT_IN_SETTINGS: Final = {"WAYPOST_CONFIG", "WAYPOST_TOKEN"}
-"""Read from the environment only: where the file is, and the token of `connection add`."""
+_NOT_IN_SETTINGS: Final = {"WAYPOST_CONFIG", "WAYPOST_KEY", "WAYPOST_TOKEN"}
+"""Read from the environment only: where the file is, the token of `connection add`, whom a command acts as."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

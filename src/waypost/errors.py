@@ -20,6 +20,16 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     │   ├── NarrowerScopeError     a new token that sees less than the one it replaces
     │   ├── NoSuchOrganizationError
     │   ├── OrganizationNameError  a name that is none, or taken
+    │   ├── OrganizationStateError an organization that is archived, or cannot be
+    │   ├── ExternalIdError        an external id that another organization has
+    │   ├── ParentError            a parent that cannot be one, or would be its own
+    │   ├── SheetError             a CSV file that cannot be taken as it is
+    │   ├── NoSuchScopeError       a site or account that the connection does not have
+    │   ├── DecisionError          a decision about a site or account that cannot be made
+    │   ├── OutdatedMappingError   somebody decided about the same site meanwhile
+    │   ├── TwoOrganizationsError  one site of a console would belong to two organizations
+    │   ├── NoSuchSaveError        a saving of decisions that does not exist
+    │   ├── UndoError              a saving of decisions that cannot be undone any more
     │   ├── InvalidFieldError      a field of a request or form that cannot be used
     │   ├── NotFoundError          what the API's path names does not exist
     │   ├── MethodError            a path that exists, asked in a way that it does not know
@@ -52,6 +62,7 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     └── StorageError
         ├── DatabaseUnreachableError
         ├── DatabaseTooOldError
+        ├── RowSecurityError       the database's user cannot be held to one organization's rows
         ├── SchemaError            the schema is older or newer than this program
         ├── DataFolderError
         └── VaultError             the master key is missing or does not fit
@@ -59,6 +70,7 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -92,6 +104,9 @@ class WaypostError(Exception):
 
     field: str = ""
     """The field of a request or form that is wrong, where it is one."""
+
+    fields: Mapping[str, str] = MappingProxyType({})
+    """What is wrong with which field, where it is told of several."""
 
     def __init__(
         self, message: str = "", *, remedy: str = "", owner: Owner | None = None, field: str = ""
@@ -269,6 +284,103 @@ class OrganizationNameError(UsageError):
     remedy = "Choose another name; `waypost org list` or GET /api/v1/organizations shows those that exist."
 
 
+class OrganizationStateError(UsageError):
+    """The organization is not in a state for this."""
+
+    code = "organization.state"
+    field = "organization"
+    remedy = "See `waypost org list --archived` or GET /api/v1/organizations?archived=true; restore it first."
+
+
+class ExternalIdError(UsageError):
+    """Another organization has this external id."""
+
+    code = "organization.external_id"
+    field = "external_id"
+    remedy = "An external id names one organization; take it from the other one first."
+
+
+class ParentError(UsageError):
+    """This organization cannot be the parent."""
+
+    code = "organization.parent"
+    field = "parent"
+    remedy = "Choose an organization that exists, is not archived, and is not below this one itself."
+
+
+class SheetError(UsageError):
+    """The CSV file cannot be taken as it is; nothing of it was stored.
+
+    Attributes:
+        lines: What is wrong, by the line's number in the file, as a text editor counts; 0 is the file as a whole.
+    """
+
+    code = "sheet"
+    remedy = "Mend the lines that are named and try again; a dry run tells whether anything is left."
+
+    def __init__(
+        self, message: str = "", *, remedy: str = "", field: str = "", lines: Sequence[tuple[int, str]] = ()
+    ) -> None:
+        super().__init__(message, remedy=remedy, field=field)
+        self.lines = tuple(lines)
+
+
+class NoSuchScopeError(UsageError):
+    """The connection has no such site or account."""
+
+    code = "mapping.scope"
+    field = "id"
+    remedy = "See `waypost mapping show` or GET /api/v1/mapping; `waypost mapping refresh` reads them again."
+
+
+class DecisionError(UsageError):
+    """This cannot be decided about a site or account."""
+
+    code = "mapping.decision"
+    field = "decision"
+    remedy = "Map it to an organization, ignore it with a reason, or leave it undecided."
+
+
+class OutdatedMappingError(UsageError):
+    """Somebody has decided about the same sites or accounts meanwhile; nothing was saved.
+
+    Attributes:
+        scopes: What was decided meanwhile, one sentence each.
+    """
+
+    code = "mapping.outdated"
+    field = "version"
+    remedy = (
+        "Look at the mapping as it is now (`waypost mapping show`, GET /api/v1/mapping) and decide again."
+    )
+
+    def __init__(self, message: str = "", *, scopes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.scopes = tuple(scopes)
+
+
+class TwoOrganizationsError(UsageError):
+    """One site of a console would belong to two organizations, by two connections; nothing was saved."""
+
+    code = "mapping.two_organizations"
+    field = "organization"
+    remedy = "Map the site to the same organization on both connections, or ignore it on one of them."
+
+
+class NoSuchSaveError(UsageError):
+    """There is no such entry in the history of the mapping."""
+
+    code = "mapping.save"
+    remedy = "See `waypost mapping history` or GET /api/v1/mapping/history for the ids."
+
+
+class UndoError(UsageError):
+    """This cannot be undone any more; nothing was changed."""
+
+    code = "mapping.undo"
+    remedy = "Undo what came after it first, or decide anew: `waypost mapping save`."
+
+
 class InvalidFieldError(UsageError):
     """A field has a value that cannot be used."""
 
@@ -308,7 +420,7 @@ class TooLargeError(UsageError):
     """The request's body is too long."""
 
     code = "request.too_large"
-    remedy = "Send less: no operation needs more than a few thousand characters."
+    remedy = "Send less at once: a body has at most 1 MB, or what /api/v1/docs says of the operation."
 
 
 class PortError(UsageError):
@@ -579,6 +691,16 @@ class DatabaseTooOldError(StorageError):
 
     code = "storage.too_old"
     remedy = "Use PostgreSQL 15 or newer, or unset WAYPOST_DATABASE_URL to use the embedded database."
+
+
+class RowSecurityError(StorageError):
+    """The database's user may not read as the role that is held to one organization's rows."""
+
+    code = "storage.row_security"
+    remedy = (
+        "Let an administrator of the database server run `CREATE ROLE waypost_capped NOLOGIN` where it does not "
+        "exist, and `GRANT waypost_capped TO` Waypost's user; then run `waypost db upgrade`."
+    )
 
 
 class SchemaError(StorageError):

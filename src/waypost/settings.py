@@ -37,7 +37,10 @@ HIGHEST_PORT: Final = 65_535
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What an operator can set. `home` holds the embedded database, its password and the master key."""
+    """What an operator can set. `home` holds the embedded database, its password and the master key.
+
+    `key` is the API key that the command line acts as; from the environment only, as it is a person's.
+    """
 
     home: Path
     database_url: str = ""
@@ -51,8 +54,9 @@ class Settings(msgspec.Struct, frozen=True):
     tls_key: str = ""
     behind_proxy: bool = False
     public_url: str = ""
+    key: str = ""
 
-    def __repr__(self) -> str:  # the database URL and the master key are secrets
+    def __repr__(self) -> str:  # the database URL, the master key and the API key are secrets
         return f"Settings(home={str(self.home)!r}, embedded={not self.database_url})"
 
 
@@ -69,7 +73,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         name = _PREFIX + key.upper()
         if text := env.get(name, "").strip():
             values[key] = _value(key, text, name, strict=False)
-    return checked(Settings(home=home, **values))
+    return checked(Settings(home=home, key=env.get(_PREFIX + "KEY", "").strip(), **values))
 
 
 def checked(settings: Settings) -> Settings:

@@ -12,7 +12,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from support import clients as estates
 from support import simulator
+from support.clients import Clients
 from support.program import Program, Running
 from support.server import Server
 from support.simulator import Simulator
@@ -136,6 +138,20 @@ def console() -> Iterator[Simulator]:
     options = simulator.arguments(accounts=3, sites=6, agents=12, risks_per_agent=6)
     with simulator.running(options) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def clients(postgres: Server) -> Iterator[Clients]:
+    """Clients on shared consoles, decided about in every way; whoever changes that changes it back."""
+    with estates.running(postgres) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def of(serve: Callable[..., tuple[Api, Running]], clients: Clients) -> Callable[[str], Api]:
+    """The service on the clients' database, as a key of theirs sees it: `of("Acme")`, `of("everybody")`."""
+    api, _ = serve("--no-worker", "--behind-proxy", database_url=clients.url)
+    return lambda name: api.with_key(clients.keys.get(name, name))
 
 
 @pytest.fixture(scope="session")

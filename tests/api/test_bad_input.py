@@ -1,6 +1,7 @@
 """What bad input gets: an error at its field, for every field of every operation, and nothing done."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,14 +14,14 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 def _bodies(description: Document) -> Iterator[tuple[str, str, Document]]:
-    """Every operation with a body: its method, a path that leads nowhere, and the schema of its body."""
+    """Every operation with a JSON body: its method, a path that leads nowhere, and the schema of its body."""
     schemas = description["components"]["schemas"]
     for path, item in description["paths"].items():
         for method, operation in item.items():
-            if isinstance(operation, dict) and "requestBody" in operation:
-                content = operation["requestBody"]["content"]["application/json"]
+            body = operation.get("requestBody", {}) if isinstance(operation, dict) else {}
+            if content := body.get("content", {}).get("application/json"):
                 name = content["schema"]["$ref"].rpartition("/")[2]
-                target = path.replace("{connection_id}", NOBODY)
+                target = re.sub(r"\{\w+\}", NOBODY, path)
                 yield method.upper(), target, schemas[name] | {"example": content["example"]}
 
 
@@ -119,7 +120,21 @@ def test_bodies_of_another_kind(service: Any, kind: str) -> None:
         ("cursor=%00", 422, "request.field", "cursor"),
     ],
 )
-@pytest.mark.parametrize("path", ["connections", "keys", "organizations", "audit", "syncs", "connect-links"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "connections",
+        "keys",
+        "organizations",
+        "audit",
+        "syncs",
+        "connect-links",
+        "mapping",
+        "mapping/organizations",
+        "mapping/drift",
+        "mapping/history",
+    ],
+)
 def test_parameters(service: Any, path: str, query: str, status: int, code: str, field: str) -> None:
     """A parameter that is wrong, unknown or given twice is named; it is never passed over."""
     service("GET", f"/api/v1/{path}?{query}").refused(status, code, field)

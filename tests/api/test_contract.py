@@ -46,8 +46,16 @@ def _known(service: Any, console: Simulator) -> dict[str, str]:
     connection = service.add("of the contract", console, organization="of the contract")
     asked = service("POST", f"/api/v1/connections/{connection['id']}/sync").done(202).document
     service("GET", f"/api/v1/syncs/{asked['pull_id']}/events").done()
+    service("POST", "/api/v1/organizations", {"name": "without a site"}).done(201)
+    (site, *_) = service.get("/api/v1/mapping?connection=of%20the%20contract&kind=site")["items"]
+    decision = {"kind": "site", "id": site["id"], "decision": "ignored", "reason": "a test"}
+    decision |= {"connection": "of the contract"}
+    save = service("PUT", "/api/v1/mapping", {"items": [decision]}).done().document
+    drift = service.get("/api/v1/mapping/drift")["items"]
     return {
         "connection_id": connection["id"],
+        "save_id": save["id"],
+        "drift_id": drift[0]["id"],
         "organization_id": organization["id"],
         "pull_id": asked["pull_id"],
         "code": "access.key",

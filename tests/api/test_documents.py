@@ -22,33 +22,56 @@ CODES = sorted(
 NAMES = [
     "addConnection",
     "addOrganization",
+    "archiveOrganization",
     "changeConnection",
+    "changeOrganization",
     "checkConnection",
     "checkUnsaved",
     "createConnectLink",
     "createKey",
+    "exportMapping",
+    "exportOrganizations",
     "followSync",
     "getConnection",
     "getConnectionHealth",
+    "getMappingSave",
     "getOrganization",
     "getProblem",
     "getSync",
+    "importMapping",
+    "importOrganizations",
+    "keepMapping",
     "listAudit",
+    "listChanges",
     "listConnectLinks",
     "listConnections",
+    "listDevices",
+    "listFindings",
     "listKeys",
+    "listMapping",
+    "listMappingDrift",
+    "listMappingOrganizations",
+    "listMappingSaves",
     "listOrganizations",
     "listRuns",
+    "listSites",
+    "listSoftware",
     "live",
+    "makeOrganizations",
     "metrics",
     "pauseConnection",
     "ready",
+    "refreshMapping",
     "removeConnection",
     "replaceCredential",
+    "restoreOrganization",
     "resumeConnection",
     "revokeConnectLink",
     "revokeKey",
+    "saveMapping",
+    "suggestMapping",
     "syncConnection",
+    "undoMappingSave",
 ]
 """Names of operations are stable: programs are generated from them."""
 
@@ -93,10 +116,9 @@ def test_requests_take_nothing_unknown(description: Document) -> None:
     """What a request may hold is closed, so that a misspelt field is seen by whoever generates a client."""
     schemas = description["components"]["schemas"]
     for _, path, operation in _operations(description):
-        if "requestBody" in operation:
-            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[
-                2
-            ]
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if content:
+            name = content["schema"]["$ref"].rpartition("/")[2]
             assert schemas[name]["additionalProperties"] is False, path
 
 

@@ -22,6 +22,7 @@ def demo(make_waypost: Callable[[], Any]) -> tuple[Any, Any]:
         "The 10 applications with the most critical findings",
         "A day goes by", "opened", "changed", "resolved", "reopened", "API requests",
         "waypost connection add NAME --url", "sync NAME", "finding list --severity critical",
+        "org import --from-console", "mapping suggest", "mapping save --accept sure",  # whose the sites are
     ],
 )  # fmt: skip
 def test_all_parts_are_shown(demo: tuple[Any, Any], words: str) -> None:
@@ -40,10 +41,11 @@ def test_the_next_commands_work(demo: tuple[Any, Any]) -> None:
     """The commands that the demo names do what they say."""
     waypost, ended = demo
     lines = [line.strip() for line in ended.out.splitlines() if line.strip().startswith("WAYPOST_HOME=")]
-    assert len(lines) >= 5
+    assert len(lines) >= 9
     for line in lines:
         home, _, *arguments = line.split()
-        waypost(*arguments, WAYPOST_HOME=home.partition("=")[2]).done()
+        asks = ["--yes"] if arguments[:2] in (["org", "import"], ["mapping", "save"]) else []
+        waypost(*arguments, *asks, WAYPOST_HOME=home.partition("=")[2]).done()
 
 
 def test_it_can_be_run_again(demo: tuple[Any, Any]) -> None:

@@ -10,9 +10,12 @@ COMMANDS = [
     "", "demo", "connection", "connection add", "connection list", "connection show", "connection check",
     "connection rotate", "connection renew", "connection rename", "connection default", "connection pause",
     "connection resume", "connection rhythm", "connection health", "connection remove", "connection link",
-    "connection link list", "connection link revoke", "org", "org add", "org list", "sync", "runs", "serve", "worker",
-    "key", "key create", "key list", "key revoke", "key rotate-master", "finding", "finding list", "device",
-    "device list", "software", "software list", "quarantine", "quarantine list", "db", "db upgrade",
+    "connection link list", "connection link revoke", "org", "org add", "org list", "org show", "org change",
+    "org archive", "org restore", "org import", "org export", "mapping", "mapping refresh", "mapping suggest",
+    "mapping save", "mapping show", "mapping drift", "mapping export", "mapping import", "mapping history",
+    "mapping undo", "sync", "runs", "serve", "worker", "key", "key create", "key list", "key revoke",
+    "key rotate-master", "finding", "finding list", "device", "device list", "software", "software list", "site",
+    "site list", "change", "change list", "quarantine", "quarantine list", "db", "db upgrade",
 ]  # fmt: skip
 
 

@@ -11,6 +11,8 @@ LISTS: dict[str, set[str]] = {
     "finding list": FINDING,
     "device list": DEVICE,
     "software list": {"name", "vendor", "version", "devices", "findings"},
+    "site list": {"id", "connection", "name", "account", "state", "organization", "devices", "open_findings"},
+    "change list": {"at", "kind", "connection", "site", "subject_id", "detail"},
     "connection list": {"id", "name", "state"},
     "runs": {"id", "connection", "stream", "kind", "state"},
     "quarantine list": set(),
@@ -48,7 +50,9 @@ def test_keys_of_what_is_nested(pulled: Any) -> None:
         assert item["software"].keys() == {"name", "vendor", "version"}
 
 
-@pytest.mark.parametrize("command", ["finding list", "device list", "software list"])
+@pytest.mark.parametrize(
+    "command", ["finding list", "device list", "software list", "site list", "change list"]
+)
 def test_pages(pulled: Any, command: str) -> None:
     """The cursor of a page leads to the next, until there is none: together they are the list."""
     whole = ask(pulled, command, "--limit", "10000")
@@ -106,6 +110,8 @@ def test_devices_and_software_of_a_finding(pulled: Any) -> None:
         "finding list",
         "device list",
         "software list",
+        "site list",
+        "change list",
         "runs",
         "connection list",
         "connection show ACME",
@@ -118,6 +124,27 @@ def test_tables_for_people(pulled: Any, command: str) -> None:
     assert ended.err == ""
     assert len(ended.out.splitlines()) >= 1
     assert "{" not in ended.out
+
+
+def test_sites_and_what_changed(pulled: Any) -> None:
+    """Sites count what the other lists show of them, and every open finding was opened once."""
+    findings = ask(pulled, "finding list", "--limit", "10000")["items"]
+    for site in ask(pulled, "site list", "--limit", "10000")["items"]:
+        mine = [item for item in findings if item["site_id"] == site["id"] and item["state"] != "resolved"]
+        assert site["open_findings"] == len(mine)
+        assert site["organization"] is None
+    opened = ask(pulled, "change list", "--kind", "finding_opened", "--limit", "100000")["items"]
+    assert {item["id"] for item in findings if item["state"] == "open"} <= {
+        item["subject_id"] for item in opened
+    }
+    assert len(opened) == len({item["subject_id"] for item in opened})
+
+
+def test_narrowed_to_an_organization(pulled: Any) -> None:
+    """One that does not exist is wrong use; what belongs to nobody is everything while nothing is mapped."""
+    whole = ask(pulled, "device list", "--limit", "10000")["items"]
+    assert ask(pulled, "device list", "--organization", "none", "--limit", "10000")["items"] == whole
+    pulled("device", "list", "--organization", "nobody").refused(2, "There is no organization 'nobody'")
 
 
 def test_the_way_to_the_next_page(pulled: Any) -> None:

@@ -83,9 +83,21 @@ def test_values_of_no_use(environ: dict[str, str], words: str) -> None:
 
 
 def test_the_settings_are_those_of_the_struct() -> None:
-    """Each field but the folder is a setting, and each setting says what it is."""
-    assert {"home", *settings_module._FILE_KEYS} == set(Settings.__struct_fields__)
+    """Each field but the folder and the API key is a setting of the file, and each setting says what it is."""
+    assert {"home", "key", *settings_module._FILE_KEYS} == set(Settings.__struct_fields__)
     assert all(settings_module._FILE_KEYS.values())
+
+
+def test_the_api_key_is_of_the_environment(tmp_path: Path) -> None:
+    """WAYPOST_KEY is read from the environment alone, and shown by nothing."""
+    environ = {"WAYPOST_HOME": str(tmp_path)}
+    assert load(environ).key == ""
+    settings = load(environ | {"WAYPOST_KEY": " wp_secret \n"})
+    assert settings.key == "wp_secret"
+    assert "secret" not in repr(settings)
+    (tmp_path / "waypost.toml").write_text('key = "wp_secret"')
+    with pytest.raises(errors.SettingsError, match="unknown key 'key'"):
+        load(environ)
 
 
 def test_a_named_file(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Whoever changes something that people answer for records it here, in the transac
 
 import getpass
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,18 +59,38 @@ async def record(
     after: Facts | None = None,
 ) -> None:
     """Write one entry: an action like `connection.renamed`, and of `before` and `after` only what changed."""
-    facts = {
-        "actor_kind": actor.kind,
-        "actor": actor.name,
-        "request_id": actor.request_id,
-        "action": action,
-        "subject_id": None if subject_id is None else str(subject_id),
-        "subject_name": subject_name,
-        "organization_id": organization_id if organization_id is not None else actor.organization_id,
-        "before": None if before is None else Jsonb(msgspec.to_builtins(before)),
-        "after": None if after is None else Jsonb(msgspec.to_builtins(after)),
-    }
-    await db.execute(queries.audit.record, facts)
+    told = Told(subject_id, subject_name, organization_id, before, after)
+    await record_all(db, actor, action, [told])
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What one of many entries tells of its subject, as `record` takes it."""
+
+    subject_id: object = None
+    subject_name: str | None = None
+    organization_id: int | None = None
+    before: Facts | None = None
+    after: Facts | None = None
+
+
+async def record_all(db: Connection, actor: Actor, action: str, told: Sequence[Told]) -> None:
+    """Write an entry for each of many subjects to which the same was done at once."""
+    rows = [
+        {
+            "actor_kind": actor.kind,
+            "actor": actor.name,
+            "request_id": actor.request_id,
+            "action": action,
+            "subject_id": None if one.subject_id is None else str(one.subject_id),
+            "subject_name": one.subject_name,
+            "organization_id": actor.organization_id if one.organization_id is None else one.organization_id,
+            "before": None if one.before is None else Jsonb(msgspec.to_builtins(one.before)),
+            "after": None if one.after is None else Jsonb(msgspec.to_builtins(one.after)),
+        }
+        for one in told
+    ]
+    async with db.cursor() as cursor:
+        await cursor.executemany(queries.audit.record, rows)
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -67,7 +67,7 @@ class Principal(msgspec.Struct, frozen=True):
     organization_id: int | None
     expires_at: datetime | None = None
 
-    def actor(self, request_id: str) -> Actor:
+    def actor(self, request_id: str | None = None) -> Actor:
         return Actor("key", f"{self.key_id} {self.name}", request_id, self.organization_id)
 
 
@@ -79,6 +79,7 @@ class _Presented(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     revoked: bool
     expired: bool
+    archived: str | None
     stale: bool
 
 
@@ -95,6 +96,7 @@ async def create(
 
     Raises:
         InvalidFieldError: The name, a scope or the expiry cannot be.
+        OrganizationStateError: The organization is archived.
     """
     name = _name(name)
     chosen = _scopes(scopes)
@@ -112,7 +114,9 @@ async def create(
         "expires_at": expires_at,
     }
     async with db.transaction():
-        await db.execute(queries.keys.insert, row)
+        cursor = await db.execute(queries.keys.insert, row)
+        if await cursor.fetchone() is None:
+            raise errors.OrganizationStateError("A key cannot be made for an organization that is archived.")
         await audit.record(
             db,
             actor,
@@ -141,7 +145,7 @@ async def authenticate(db: Connection, text: str) -> Principal:
     """Who calls with this key.
 
     Raises:
-        KeyRefusedError: It is none, or wrong, expired or revoked.
+        KeyRefusedError: It is none, or wrong, expired or revoked, or of an organization that is archived.
     """
     shape = _SHAPE.fullmatch(text)
     if shape is None:
@@ -155,9 +159,50 @@ async def authenticate(db: Connection, text: str) -> Principal:
         raise errors.KeyRefusedError("There is no such API key.")
     if found.revoked or found.expired:  # told to who knows the secret, and to nobody else
         raise errors.KeyRefusedError(f"The API key {'was revoked' if found.revoked else 'has expired'}.")
+    if found.archived is not None:
+        raise errors.KeyRefusedError(
+            f"The organization {found.archived!r} is archived.",
+            remedy="Let whoever runs Waypost restore the organization, or use another key.",
+        )
     if found.stale:
         await db.execute(queries.keys.used, {"key_id": key_id})
     return Principal(key_id, found.name, frozenset(found.scopes), found.organization_id, found.expires_at)
+
+
+def check(principal: Principal, scope: Scope, *, whole: bool) -> None:
+    """See that a key may do what is asked; `whole` if it is about more than one organization's own.
+
+    Raises:
+        KeyScopeError: It may not.
+    """
+    if scope not in principal.scopes:
+        has = ", ".join(sorted(principal.scopes))
+        raise errors.KeyScopeError(f"This needs a key with the scope {scope}; this one has {has}.")
+    if whole and principal.organization_id is not None:
+        raise errors.KeyScopeError(
+            "This is about the whole service, and the key is bound to one organization.",
+            remedy="Use a key that is bound to none.",
+        )
+
+
+def within(giver: Principal, scopes: Collection[str], expires_at: datetime | None) -> datetime | None:
+    """When a key expires that this one makes: with it by default. No key gives away more than it has.
+
+    Raises:
+        KeyScopeError: The new key would have a scope that this one has not.
+        InvalidFieldError: It would live longer.
+    """
+    missing = sorted(set(scopes) - giver.scopes)
+    if missing:
+        raise errors.KeyScopeError(f"A key without the scope {missing[0]} cannot give it away.")
+    if expires_at is None:
+        return giver.expires_at
+    if giver.expires_at is not None and expires_at > giver.expires_at:
+        raise errors.InvalidFieldError(
+            f"The key that makes it expires on {giver.expires_at.astimezone(UTC):%Y-%m-%d}; it cannot live longer.",
+            field="expires_at",
+        )
+    return expires_at
 
 
 async def listed(

@@ -3,19 +3,24 @@
 The framework stops at the first fault and lets unknown parameters pass. Here every fault is named at its field.
 """
 
-import inspect
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from itertools import islice
+from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
+from litestar.handlers import BaseRouteHandler
 from msgspec import Meta
 
 from waypost import errors
 from waypost.api.problems import FieldsError, sentence
 
 MOST_BYTES: Final = 1_000_000
+MOST_FAULTS: Final = 100
+"""Of one list; whoever has made the same mistake ten thousand times needs to be told it no more often."""
+SHEET: Final = "text/csv"
+_SHEET: Final = "waypost_sheet"
 _CONTROL: Final = r"[^\x00-\x1f\x7f-\x9f]*"
 _NO_CONTROL: Final = "It may not contain control characters."
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^{_CONTROL}$")]
@@ -24,8 +29,23 @@ Address = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=rf"^{_CONT
 Secret = Annotated[str, Meta(min_length=1, max_length=20_000)]
 
 
+def text(most: int) -> Meta:
+    """The limits of a text of so many characters at most."""
+    return Meta(max_length=most, pattern=rf"^{_CONTROL}$")
+
+
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What all request bodies are: read only, and without fields that nobody knows."""
+
+
+def sheet(options: Mapping[str, Any], example: str) -> dict[str, Any]:  # Any: `opt`
+    """The options of an operation that takes a CSV file as it is: its handler has a `body: RawBody`."""
+    return {**options, _SHEET: example}
+
+
+def sheet_of(handler: BaseRouteHandler) -> str | None:
+    """An example of the CSV file that an operation takes; None if it takes none."""
+    return handler.opt.get(_SHEET)
 
 
 async def look(request: Request[Any, Any, Any]) -> None:
@@ -33,15 +53,20 @@ async def look(request: Request[Any, Any, Any]) -> None:
 
     Raises:
         FieldsError: A parameter is unknown, or fields of the body are wrong.
-        MediaTypeError: The body is no JSON by its header.
+        MediaTypeError: The body is no JSON by its header, or no CSV where that is wanted.
         BodyError: The body is no JSON object.
     """
     _look_at_parameters(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sheet_of(request.route_handler) is not None and kind != SHEET:
+        raise errors.MediaTypeError(
+            "The request's body is not said to be CSV.",
+            remedy=f"Send the file as it is with the header `Content-Type: {SHEET}`.",
+        )
     shape = _shape(request)
     if shape is None:
         return
     raw = await request.body()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if raw and kind != "application/json":
         raise errors.MediaTypeError
     wrong = dict(faults(_object(raw), shape))
@@ -69,13 +94,34 @@ def faults(document: Mapping[str, object], shape: type[Body]) -> Iterator[tuple[
 def _faults_within(
     name: str, value: object, kind: object, fault: msgspec.ValidationError
 ) -> Iterator[tuple[str, str]]:
-    """The faults of a field that is an object of its own, each by name; or the one of a plain field."""
-    inner = next((part for part in (kind, *getattr(kind, "__args__", ())) if _is_body(part)), None)
-    if inner is not None and isinstance(value, dict):
-        for part, detail in faults(value, inner):
-            yield f"{name}.{part}", detail
-        return
-    yield name, _told(str(fault))
+    """The faults of a field that is an object of its own or a list of such, each by name; or of a plain field."""
+    shapes = dict(_shapes_within(kind))
+    if isinstance(value, dict) and dict in shapes:
+        within = [(f"{name}.{part}", detail) for part, detail in faults(value, shapes[dict])]
+    elif isinstance(value, list) and list in shapes:
+        within = list(islice(_faults_of_entries(name, value, shapes[list]), MOST_FAULTS))
+    else:
+        within = []
+    yield from within or [(name, _told(str(fault)))]
+
+
+def _faults_of_entries(name: str, entries: list[object], shape: type[Body]) -> Iterator[tuple[str, str]]:
+    for place, entry in enumerate(entries):
+        if isinstance(entry, dict):
+            yield from ((f"{name}.{place}.{part}", detail) for part, detail in faults(entry, shape))
+        else:
+            yield f"{name}.{place}", "It is no object."
+
+
+def _shapes_within(kind: object) -> Iterator[tuple[type, type[Body]]]:
+    """Which objects of their own a field may hold: one (`dict`), or many (`list`)."""
+    if isinstance(kind, type) and issubclass(kind, Body):
+        yield dict, kind
+    elif get_origin(kind) is list:
+        yield from ((list, shape) for _, shape in _shapes_within(get_args(kind)[0]))
+    else:
+        for part in get_args(kind):
+            yield from _shapes_within(part)
 
 
 def _told(fault: str) -> str:
@@ -109,7 +155,7 @@ def _object(raw: bytes) -> dict[str, Any]:  # Any: straight from JSON
 
 def _look_at_parameters(request: Request[Any, Any, Any]) -> None:
     """Nothing that is meant to limit a list or a change may pass unread, and nothing that no name or id has."""
-    known = set(inspect.signature(request.route_handler.fn).parameters)
+    known = {*_known(request.route_handler)}
     given = [name for name, _ in request.query_params.multi_items()]
     wrong = {name[:80]: "There is no such parameter." for name in given if name not in known}
     wrong |= {name[:80]: "It is given twice." for name in given if name in known and given.count(name) > 1}
@@ -121,3 +167,15 @@ def _look_at_parameters(request: Request[Any, Any, Any]) -> None:
     }
     if wrong:
         raise FieldsError(wrong)
+
+
+def _known(handler: BaseRouteHandler) -> Iterator[str]:
+    """The parameters of an operation; a word that means something to the framework has another name within."""
+    for name, parameter in handler.parsed_fn_signature.parameters.items():
+        yield getattr(parameter.kwarg_definition, "name", None) or name
+
+
+def download(text: str, name: str) -> Response[str]:
+    """A CSV file as an answer, which a browser saves under this name."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=SHEET, headers=headers)

@@ -15,7 +15,7 @@ from waypost.api import tracing
 from waypost.api.service import Service
 from waypost.connections import registry
 from waypost.connections.connection import Connection
-from waypost.organizations import registry as organizations
+from waypost.organizations import whose
 from waypost.storage.database import Connection as DatabaseConnection
 from waypost.sync.now import Means
 
@@ -66,10 +66,15 @@ class Call:
         """
         if name is None:
             return self.organization_id
-        found = await organizations.get(self.db, name)
-        if self.organization_id not in (None, found.organization_id):
-            raise errors.NoSuchOrganizationError(f"There is no organization {name!r}.")
-        return found.organization_id
+        return await whose.chosen(self.db, name, self.organization_id)
+
+    async def narrowed(self, organization: str) -> int | None:
+        """What the parameter `organization` narrows a list to.
+
+        Raises:
+            NoSuchOrganizationError: As for `organization`.
+        """
+        return await whose.narrowed(self.db, organization, self.organization_id)
 
 
 Called = NamedDependency[Call]

@@ -111,10 +111,15 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["kind"] = kind
-    environment.filters["pretty"] = lambda value: msgspec.json.format(
-        msgspec.json.encode(value), indent=2
-    ).decode()
+    environment.filters["pretty"] = pretty
     return environment
+
+
+def pretty(example: Any) -> str:  # Any: JSON, or the text of a file
+    """An example as people read it."""
+    if isinstance(example, str):
+        return example
+    return msgspec.json.format(msgspec.json.encode(example), indent=2).decode()
 
 
 def kind(schema: Mapping[str, Any]) -> str:  # Any: JSON

@@ -33,9 +33,26 @@ VALUES: Final[Mapping[str, Any]] = {  # Any: as above
     "found": "Works: 1,204 risks.",
     "worker": "hub-1:4711",
     "secret": "…",
+    "connection": "ACME console",
+    "account": "ACME",
+    "external_id": "C-1042",
+    "confidence": 0.99,
+    "reasons": ["The name is the organization's name, without its legal form."],
+    "origin": "site",
     "lifetime": "30m",
 }
 """Those that a type alone would make senseless."""
+
+STRUCTS: Final[Mapping[str, Any]] = {  # Any: as above
+    "Decision": {
+        "decision": "mapped",
+        "organization": {"id": _UUID, "name": "ACME Ltd"},
+        "reason": None,
+        "origin": "site",
+    },
+    "Evidence": {"grade": "sure", "confidence": VALUES["confidence"], "reasons": VALUES["reasons"]},
+}
+"""Those whose fields make sense together only."""
 
 _OF_FORMAT: Final = {
     "uuid": _UUID,
@@ -67,7 +84,8 @@ def add(operation: Schema, components: Mapping[str, Schema]) -> None:
 def example(schema: Schema, components: Mapping[str, Schema], name: str = "") -> Any:  # Any: as above
     """A value that fits a schema."""
     if "$ref" in schema:
-        return example(components[schema["$ref"].rpartition("/")[2]], components, name)
+        of = schema["$ref"].rpartition("/")[2]
+        return STRUCTS[of] if of in STRUCTS else example(components[of], components, name)
     for key in ("examples", "enum"):
         if schema.get(key):
             return schema[key][0]
@@ -84,11 +102,11 @@ def example(schema: Schema, components: Mapping[str, Schema], name: str = "") ->
 def _plain(schema: Schema, components: Mapping[str, Schema], name: str) -> Any:  # Any: as above
     kind = schema.get("type", "string")
     kind = kind[0] if isinstance(kind, list) else kind
+    if schema.get("format") in _OF_FORMAT:
+        return _OF_FORMAT[schema["format"]]
     of_texts = kind != "array" or "$ref" not in schema.get("items", {})
     if name in VALUES and isinstance(VALUES[name], type(_OF_TYPE[kind])) and of_texts:
         return VALUES[name]
-    if schema.get("format") in _OF_FORMAT:
-        return _OF_FORMAT[schema["format"]]
     if kind == "array" and "items" in schema:
         return [example(schema["items"], components, name)]
     return schema.get("default", _OF_TYPE[kind])

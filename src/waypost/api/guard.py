@@ -56,14 +56,7 @@ async def let_in(connection: Caller, scope: Scope, *, whole: bool) -> Principal:
         AccessError: As for `admit`.
     """
     principal = await _principal(connection)
-    if scope not in principal.scopes:
-        has = ", ".join(sorted(principal.scopes))
-        raise errors.KeyScopeError(f"This needs a key with the scope {scope}; this one has {has}.")
-    if whole and principal.organization_id is not None:
-        raise errors.KeyScopeError(
-            "This is about the whole service, and the key is bound to one organization.",
-            remedy="Use a key that is bound to none.",
-        )
+    keys.check(principal, scope, whole=whole)
     return principal
 
 

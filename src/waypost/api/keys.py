@@ -1,6 +1,6 @@
 """`/keys`: who may call the API. No key can give away more than it has."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +9,6 @@ from litestar import delete, get, post
 from litestar.params import JSONBody, Parameter
 from msgspec import Meta
 
-from waypost import errors
 from waypost.access import keys
 from waypost.access.keys import Key, Scope
 from waypost.api import guard, pages
@@ -90,10 +89,7 @@ async def list_keys(call: Called, limit: Limit = 100, cursor: Cursor = "") -> Pa
     opt=guard.needs(Scope.MANAGE, problems=(403,)),
 )
 async def create_key(call: Called, data: JSONBody[NewKey]) -> MadeKey:
-    missing = sorted(set(data.scopes) - call.principal.scopes)
-    if missing:
-        raise errors.KeyScopeError(f"A key without the scope {missing[0]} cannot give it away.")
-    expires_at = _within(data.expires_at, call.principal.expires_at)
+    expires_at = keys.within(call.principal, data.scopes, data.expires_at)
     key, text = await keys.create(
         call.db,
         call.actor,
@@ -115,18 +111,6 @@ async def create_key(call: Called, data: JSONBody[NewKey]) -> MadeKey:
 )
 async def revoke_key(call: Called, key_id: Annotated[str, Parameter(max_length=40)]) -> None:
     await keys.revoke(call.db, call.actor, key_id)
-
-
-def _within(wanted: datetime | None, own: datetime | None) -> datetime | None:
-    """When a new key expires: by default with the key that makes it."""
-    if wanted is None:
-        return own
-    if own is not None and wanted > own:
-        raise errors.InvalidFieldError(
-            f"The key that makes it expires on {own.astimezone(UTC):%Y-%m-%d}; it cannot live longer.",
-            field="expires_at",
-        )
-    return wanted
 
 
 def _item(key: Key) -> KeyItem:

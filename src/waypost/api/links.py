@@ -38,7 +38,7 @@ class LinkItem(msgspec.Struct, frozen=True):
     """A connect link, without its secret, which is stored nowhere."""
 
     id: UUID
-    state: Literal["open", "used", "expired", "revoked"]
+    state: Literal["open", "used", "expired", "revoked", "archived"]
     organization: LinkOrganization
     connection: LinkConnection | None
     created_at: datetime

@@ -47,6 +47,15 @@ _FIGURES: Final = (
     _Figure(
         "waypost_sync_runs", "Runs that began in the last hour, by state.", "state", queries.metrics.runs
     ),
+    _Figure(
+        "waypost_mapping_drift",
+        "What of the mapping needs a person, by the kind of drift.",
+        "kind",
+        queries.metrics.drift,
+    ),
+    _Figure(
+        "waypost_sites", "Sites of the consoles, by what holds about them.", "decision", queries.metrics.sites
+    ),
 )
 
 

@@ -18,7 +18,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.types import ControllerRouterHandler
 
 from waypost import __version__
-from waypost.api import examples, guard, problems
+from waypost.api import bodies, examples, guard, problems
 
 SCHEME: Final = "key"
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -30,7 +30,9 @@ TAGS: Final = {
     "connections": "SentinelOne consoles, each reached with one API token.",
     "checks": "A live examination of a console and a token: what works, what does not, and who must do what.",
     "syncs": "Pulls, how far they are, and what was pulled.",
+    "data": "What was pulled: findings, devices, software, sites, and what changed.",
     "organizations": "The clients of whoever runs Waypost.",
+    "mapping": "Whose each site and account is: suggestions, decisions, what of it needs a person, and the history.",
     "links": "One-time addresses with which a customer connects a console.",
     "keys": "Who may call this API.",
     "audit": "Who did what, when, and what it was before and after.",
@@ -79,7 +81,7 @@ _MEANINGS: Final = {
     404: "There is nothing by this id, or not for this key.",
     409: "It cannot be done as things are now.",
     413: "The body is too long.",
-    415: "The body is no JSON.",
+    415: "The body is of another kind than this takes.",
     422: "A field has a value that cannot be used; `errors` says which.",
     429: "Too many wrong keys came from this address; `Retry-After` says how long to wait.",
     500: "Something went wrong in Waypost; the log has more by the request id.",
@@ -98,6 +100,7 @@ def document(handlers: list[ControllerRouterHandler]) -> Document:
     for operation in _operations(schema):
         handler = found[operation["operationId"]]
         _tell_scope(operation, handler)
+        _tell_sheet(operation, handler)
         _tell_problems(operation, handler.opt)
         examples.add(operation, components)
     return schema
@@ -151,6 +154,13 @@ def _tell_scope(operation: Document, handler: HTTPRouteHandler) -> None:
     if scope is not None:
         told = operation.get("description", "")
         operation["description"] = f"{told} Needs a key with the scope `{scope}`.".strip()
+
+
+def _tell_sheet(operation: Document, handler: HTTPRouteHandler) -> None:
+    example = bodies.sheet_of(handler)
+    if example is not None:
+        content = {"schema": {"type": "string"}, "example": example}
+        operation["requestBody"] = {"content": {bodies.SHEET: content}, "required": True}
 
 
 def _tell_problems(operation: Document, options: Mapping[str, Any]) -> None:

@@ -37,6 +37,16 @@ STATUS: Final[Mapping[type[WaypostError], int]] = {
     errors.NarrowerScopeError: 409,
     errors.NoSuchOrganizationError: 422,
     errors.OrganizationNameError: 422,
+    errors.OrganizationStateError: 409,
+    errors.ExternalIdError: 409,
+    errors.ParentError: 422,
+    errors.SheetError: 422,
+    errors.NoSuchScopeError: 422,
+    errors.DecisionError: 422,
+    errors.OutdatedMappingError: 409,
+    errors.TwoOrganizationsError: 409,
+    errors.NoSuchSaveError: 404,
+    errors.UndoError: 409,
     errors.InvalidFieldError: 422,
     errors.NotFoundError: 404,
     errors.MethodError: 405,
@@ -219,7 +229,10 @@ def _methods(request: Request[Any, Any, Any]) -> Iterator[str]:
 
 
 def _fields(error: WaypostError) -> Iterator[FieldProblem]:
-    if isinstance(error, FieldsError):
+    if isinstance(error, errors.SheetError) and error.lines:
+        for line, detail in error.lines:
+            yield FieldProblem(f"line {line}" if line else "file", detail)
+    elif error.fields:
         for field, detail in error.fields.items():
             yield FieldProblem(field, detail)
     elif error.field:

@@ -8,7 +8,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from waypost import errors
-from waypost.access import audit
+from waypost.access.keys import Scope
 from waypost.cli import check, connection_care, link, means, output, renew
 from waypost.cli import connection_text as text
 from waypost.cli.connection_care import Flag, quoted
@@ -63,7 +63,7 @@ async def _add(
         connection, report = await registry.add(
             session.db,
             able.vault,
-            audit.command(),
+            session.actor,
             name=name,
             url=url,
             token=token,
@@ -95,8 +95,8 @@ def list_(*, as_json: Json = False) -> None:
 
 
 async def _list(*, as_json: bool) -> None:
-    async with means.session() as session:
-        found = await registry.find(session.db)
+    async with means.session(needs=Scope.READ, whole=False) as session:
+        found = await registry.find(session.db, organization_id=session.organization_id)
     if as_json:
         output.json({"items": [described(connection) for connection in found], "next_cursor": None})
     elif not found:
@@ -112,7 +112,7 @@ def show(name: str, *, as_json: Json = False) -> None:
 
 
 async def _show(name: str, *, as_json: bool) -> None:
-    async with means.session() as session:
+    async with means.session(needs=Scope.READ) as session:
         (connection,) = await registry.get(session.db, [name])
         counts = await registry.counts(session.db, connection)
     if as_json:
@@ -143,7 +143,7 @@ async def _rotate(name: str, token: str, *, narrower: bool) -> None:
         report = await credentials.rotate(
             session.db,
             able.vault,
-            audit.command(),
+            session.actor,
             connection,
             token=token,
             allowed=able.allowed,

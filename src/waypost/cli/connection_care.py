@@ -9,7 +9,6 @@ import msgspec
 from cyclopts import App, Parameter
 
 from waypost import errors
-from waypost.access import audit
 from waypost.cli import connection_text as text
 from waypost.cli import means, output
 from waypost.cli.output import Json
@@ -34,7 +33,7 @@ def rename(name: str, new_name: str) -> None:
     async def work() -> None:
         async with means.session() as session:
             (connection,) = await registry.get(session.db, [name])
-            renamed = await registry.rename(session.db, audit.command(), connection, new_name)
+            renamed = await registry.rename(session.db, session.actor, connection, new_name)
         output.out.print(f"{output.cell(connection.name)} is now {output.cell(renamed.name)}.")
 
     means.run(work())
@@ -55,7 +54,7 @@ def default(name: str = "", *, none: Flag = False) -> None:
             if name and none:
                 raise errors.UsageError("Either a name or --none.", remedy="Leave one of them out.")
             if name or none:
-                await registry.set_default(session.db, audit.command(), chosen)
+                await registry.set_default(session.db, session.actor, chosen)
             found = [one.name for one in await registry.find(session.db) if one.is_default]
         output.out.print(
             f"The default is {output.cell(found[0])}." if found else "No connection is the default."
@@ -70,7 +69,7 @@ def pause(name: str) -> None:
     async def work() -> None:
         async with means.session() as session:
             (connection,) = await registry.get(session.db, [name])
-            await lifecycle.pause(session.db, audit.command(), connection)
+            await lifecycle.pause(session.db, session.actor, connection)
         output.out.print(f"{output.cell(connection.name)} is paused.")
         output.out.print(f"Next, when it is time: waypost connection resume {quoted(connection.name)}")
 
@@ -83,7 +82,7 @@ def resume(name: str) -> None:
     async def work() -> None:
         async with means.session() as session:
             (connection,) = await registry.get(session.db, [name])
-            resumed = await lifecycle.resume(session.db, audit.command(), connection)
+            resumed = await lifecycle.resume(session.db, session.actor, connection)
         output.out.print(f"{output.cell(resumed.name)} is {output.cell(resumed.state)}.")
 
     means.run(work())
@@ -111,7 +110,7 @@ def rhythm(
     async def work() -> None:
         async with means.session() as session:
             (connection,) = await registry.get(session.db, [name])
-            paced = await registry.set_rhythm(session.db, audit.command(), connection, **parts)
+            paced = await registry.set_rhythm(session.db, session.actor, connection, **parts)
         if as_json:
             output.json(msgspec.to_builtins(paced.rhythm))
         else:
@@ -169,7 +168,7 @@ def remove(
                 _confirm(f"Remove {connection.name!r} with {what}? Type its name to go on: ", connection.name)
             await lifecycle.remove(
                 session.db,
-                audit.command(),
+                session.actor,
                 connection,
                 purge=purge,
                 new_default=new_default or None,

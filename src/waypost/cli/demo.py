@@ -14,18 +14,33 @@ import msgspec
 
 from waypost import errors
 from waypost import settings as settings_module
-from waypost.access import audit
 from waypost.cli import means, output
 from waypost.cli.sync import drawing, summary
 from waypost.connections import lifecycle, registry
 from waypost.connections.connection import Connection
 from waypost.settings import Settings
-from waypost.storage import queries
+from waypost.storage import database, queries
 from waypost.sync import now
 from waypost.unified.words import FindingState, Severity, word
 
 NAME: Final = "demo"
 _WORST: Final = 10
+_NEXT: Final = {
+    "Look around in what was pulled:": (
+        "finding list --severity critical --limit 10",
+        "finding list --cve CVE-2021-44228 --json",
+        "device list --state decommissioned",
+        "software list --application chrome",
+        "runs",
+    ),
+    "Say which client each site belongs to:": (
+        "org import --from-console",
+        "mapping suggest",
+        "mapping save --accept sure",
+        "mapping show --organizations",
+    ),
+}
+"""What to type next, in the demo's own data."""
 
 
 def demo(
@@ -36,6 +51,7 @@ def demo(
     The demo keeps its data apart, in the folder `demo` of the data folder.
     """
     settings = settings_module.load()
+    database.refuse_key(settings)
     apart = Settings(home=settings.home / "demo", allowed_hosts="127.0.0.1", log_level=settings.log_level)
     size = {
         "accounts": accounts,
@@ -53,11 +69,11 @@ async def _demo(settings: Settings, console: dict[str, str]) -> None:
     async with means.session(settings) as session:
         able = session.means()
         for earlier in await registry.find(session.db, [NAME]):
-            await lifecycle.remove(session.db, audit.command(), earlier, purge=True, no_default=True)
+            await lifecycle.remove(session.db, session.actor, earlier, purge=True, no_default=True)
         connection, _ = await registry.add(
             session.db,
             able.vault,
-            audit.command(),
+            session.actor,
             name=NAME,
             url=console["url"],
             token=console["token"],
@@ -158,16 +174,11 @@ def _next_steps(settings: Settings) -> None:
     home = f"WAYPOST_HOME={settings.home}"
     waypost = shutil.which("waypost") or str(sys.argv[0])
     waypost = os.path.relpath(waypost) if len(os.path.relpath(waypost)) < len(waypost) else waypost
-    output.out.print("\nLook around in what was pulled:")
-    for command in (
-        "finding list --severity critical --limit 10",
-        "finding list --cve CVE-2021-44228 --json",
-        "device list --state decommissioned",
-        "software list --application chrome",
-        "runs",
-    ):
-        output.out.print(f"  {home} {waypost} {command}", soft_wrap=True, markup=False)
-    output.out.print("Then connect a real console:")
+    for what, commands in _NEXT.items():
+        output.out.print(f"\n{what}")
+        for command in commands:
+            output.out.print(f"  {home} {waypost} {command}", soft_wrap=True, markup=False)
+    output.out.print("\nThen connect a real console:")
     output.out.print(
         f"  {waypost} connection add NAME --url https://YOUR-CONSOLE.sentinelone.net",
         soft_wrap=True,

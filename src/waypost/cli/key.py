@@ -8,7 +8,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from waypost import errors
-from waypost.access import audit, keys
+from waypost.access import keys
 from waypost.access.keys import Key, Scope
 from waypost.cli import master_key, means, output
 from waypost.cli.output import Json
@@ -56,14 +56,17 @@ async def _create(
     name: str, scopes: list[Scope], organization: str, lasts: timedelta | None, *, as_json: bool
 ) -> None:
     async with means.session() as session:
+        expires_at = datetime.now(UTC) + lasts if lasts else None
+        if session.principal:
+            expires_at = keys.within(session.principal, scopes, expires_at)
         bound = (await organizations.get(session.db, organization)).organization_id if organization else None
         key, text = await keys.create(
             session.db,
-            audit.command(),
+            session.actor,
             name=name,
             scopes=scopes,
             organization_id=bound,
-            expires_at=datetime.now(UTC) + lasts if lasts else None,
+            expires_at=expires_at,
         )
     if as_json:
         output.json(_described(key) | {"key": text})
@@ -79,8 +82,8 @@ def list_(*, as_json: Json = False) -> None:
 
 
 async def _list(*, as_json: bool) -> None:
-    async with means.session() as session:
-        found = await keys.listed(session.db)
+    async with means.session(whole=False) as session:
+        found = await keys.listed(session.db, organization_id=session.organization_id)
     if as_json:
         output.json({"items": [_described(key) for key in found], "next_cursor": None})
         return
@@ -117,7 +120,7 @@ def revoke(key: str) -> None:
 
     async def work() -> None:
         async with means.session() as session:
-            await keys.revoke(session.db, audit.command(), key)
+            await keys.revoke(session.db, session.actor, key)
         output.out.print(f"Revoked {output.cell(key)}; it opens nothing any more.")
 
     means.run(work())

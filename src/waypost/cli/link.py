@@ -5,7 +5,6 @@ import uuid
 from cyclopts import App
 
 from waypost import errors
-from waypost.access import audit
 from waypost.cli import means, output
 from waypost.cli.output import Json
 from waypost.connections import links, public_address, registry
@@ -48,7 +47,7 @@ async def _create(organization: str, connection: str, expires: str, *, as_json: 
         found = (await registry.get(session.db, [connection]))[0] if connection else None
         link, secret = await links.create(
             session.db,
-            audit.command(),
+            session.actor,
             organization_id=await _organization(session.db, organization, found),
             connection=found,
             length=length,
@@ -126,5 +125,5 @@ def revoke(link: uuid.UUID) -> None:
 async def _revoke(link_id: uuid.UUID) -> None:
     async with means.session() as session:
         link = await links.get(session.db, link_id)
-        await links.revoke(session.db, audit.command(), link)
+        await links.revoke(session.db, session.actor, link)
     output.out.print(f"Revoked the link for {output.cell(link.organization)}; it opens nothing any more.")

@@ -1,18 +1,32 @@
-"""`waypost finding|device|software list`."""
+"""`waypost finding|device|software|site|change list`."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
+import msgspec
 from cyclopts import App, Parameter
 
+from waypost.access.keys import Scope
 from waypost.cli import means, output
 from waypost.cli.output import Json
 from waypost.unified import reading
-from waypost.unified.reading import DeviceItem, Filters, FindingItem, SoftwareItem
+from waypost.unified.reading import (
+    ChangeItem,
+    DeviceItem,
+    Filters,
+    FindingItem,
+    ListPage,
+    SiteItem,
+    SoftwareItem,
+)
 
 finding = App(name="finding", help="Findings: one CVE in one application version on one device.")
 device = App(name="device", help="Devices: endpoints with an agent.")
 software = App(name="software", help="Software: application versions that have findings.")
+site = App(name="site", help="Sites of the consoles: whose they are, and what is there.")
+change = App(name="change", help="Changes: what became different about findings, devices and sites.")
 
+I = TypeVar("I")  # noqa: E741  # an item
 Names = Annotated[list[str] | None, Parameter(negative=())]
 Limit = Annotated[int, Parameter(help=f"Rows, at most {reading.MOST:,}.")]
 Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
@@ -21,6 +35,7 @@ Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
 @finding.command(name="list")
 def finding_list(
     *,
+    organization: str = "",
     connection: Names = None,
     site: Names = None,
     severity: Names = None,
@@ -38,6 +53,8 @@ def finding_list(
 
     Parameters
     ----------
+    organization
+        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
     connection
         Name of a connection.
     site
@@ -70,8 +87,7 @@ def finding_list(
     )
 
     async def work() -> None:
-        async with means.session() as session:
-            page = await reading.findings(session.db, filters, limit=limit, cursor=cursor)
+        page = await _page(reading.findings, filters, organization, limit, cursor)
         columns = ["severity", "score", "cve", "device", "application", "version", "site", "state"]
         output.listing(page, columns, _finding, as_json=as_json, numbers="score", whole="severity,cve,state")
 
@@ -81,6 +97,7 @@ def finding_list(
 @device.command(name="list")
 def device_list(
     *,
+    organization: str = "",
     connection: Names = None,
     site: Names = None,
     state: Names = None,
@@ -94,6 +111,8 @@ def device_list(
 
     Parameters
     ----------
+    organization
+        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
     connection
         Name of a connection.
     site
@@ -114,8 +133,7 @@ def device_list(
     )
 
     async def work() -> None:
-        async with means.session() as session:
-            page = await reading.devices(session.db, filters, limit=limit, cursor=cursor)
+        page = await _page(reading.devices, filters, organization, limit, cursor)
         columns = ["name", "site", "os", "agent", "state", "last active"]
         output.listing(page, columns, _device, as_json=as_json, whole="state,last active")
 
@@ -125,6 +143,7 @@ def device_list(
 @software.command(name="list")
 def software_list(
     *,
+    organization: str = "",
     connection: Names = None,
     site: Names = None,
     severity: Names = None,
@@ -139,6 +158,8 @@ def software_list(
 
     Parameters
     ----------
+    organization
+        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
     connection
         Name of a connection.
     site
@@ -162,14 +183,97 @@ def software_list(
     )
 
     async def work() -> None:
-        async with means.session() as session:
-            page = await reading.software(session.db, filters, limit=limit, cursor=cursor)
+        page = await _page(reading.software, filters, organization, limit, cursor)
         columns = ["application", "vendor", "version", "devices", "findings", "critical", "high", "worst"]
         output.listing(
             page, columns, _software, as_json=as_json, numbers="devices findings critical high", whole="worst"
         )
 
     means.run(work())
+
+
+@site.command(name="list")
+def site_list(
+    *,
+    organization: str = "",
+    connection: Names = None,
+    site: Names = None,
+    limit: Limit = 100,
+    cursor: Cursor = "",
+    as_json: Json = False,
+) -> None:
+    """List sites by name: whose each is, its devices, and its findings that are not resolved.
+
+    Parameters
+    ----------
+    organization
+        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
+    connection
+        Name of a connection.
+    site
+        Name of a site, or its id in the console.
+    """
+    filters = Filters(connection=_many(connection), site=_many(site))
+
+    async def work() -> None:
+        page = await _page(reading.sites, filters, organization, limit, cursor)
+        columns = ["name", "account", "connection", "state", "organization", "devices", "open findings"]
+        output.listing(page, columns, _site, as_json=as_json, numbers="devices", whole="state,open findings")
+
+    means.run(work())
+
+
+@change.command(name="list")
+def change_list(
+    *,
+    organization: str = "",
+    connection: Names = None,
+    site: Names = None,
+    kind: Names = None,
+    changed_since: str = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
+    as_json: Json = False,
+) -> None:
+    """List what changed, the newest first.
+
+    Parameters
+    ----------
+    organization
+        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
+    connection
+        Name of a connection.
+    site
+        Name of a site where it happened, or its id in the console.
+    kind
+        Like finding_opened, finding_resolved, device_added, site_renamed; several separated by commas.
+    changed_since
+        Like 2026-11-01 or 2026-11-01T08:00:00Z.
+    """
+    filters = Filters(
+        connection=_many(connection),
+        site=_many(site),
+        kind=_words(kind),
+        changed_since=changed_since,
+    )
+
+    async def work() -> None:
+        page = await _page(reading.changes, filters, organization, limit, cursor)
+        columns = ["at", "change", "connection", "site", "id"]
+        output.listing(page, columns, _change, as_json=as_json, whole="at,change,id")
+
+    means.run(work())
+
+
+async def _page(
+    list_: Callable[..., Awaitable[ListPage[I]]], filters: Filters, organization: str, limit: int, cursor: str
+) -> ListPage[I]:
+    """A page of a list, as whoever asks may see it."""
+    async with means.session(needs=Scope.READ, whole=False) as session:
+        filters = msgspec.structs.replace(filters, organization=await session.narrowed(organization))
+        return await list_(
+            session.db, filters, organization_id=session.organization_id, limit=limit, cursor=cursor
+        )
 
 
 def _finding(item: FindingItem) -> list[object]:
@@ -187,6 +291,15 @@ def _software(item: SoftwareItem) -> list[object]:
     return [
         item.name, item.vendor, item.version, item.devices, item.findings, item.critical, item.high, item.severity,
     ]  # fmt: skip
+
+
+def _site(item: SiteItem) -> list[object]:
+    owner = item.organization.name if item.organization else None
+    return [item.name, item.account, item.connection, item.state, owner, item.devices, item.open_findings]
+
+
+def _change(item: ChangeItem) -> list[object]:
+    return [item.at, item.kind, item.connection, item.site, item.subject_id]
 
 
 def _many(values: list[str] | None) -> tuple[str, ...]:

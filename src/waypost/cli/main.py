@@ -13,7 +13,7 @@ import psycopg
 from cyclopts import App
 
 from waypost import __version__, errors
-from waypost.cli import connection, db, demo, key, lists, org, output, quarantine, runs, sync, worker
+from waypost.cli import connection, db, demo, key, lists, mapping, org, output, quarantine, runs, sync, worker
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -38,10 +38,13 @@ app.command(sync.sync)
 app.command(worker.worker)
 app.command(runs.runs)
 app.command(org.app)
+app.command(mapping.app)
 app.command(key.app)
 app.command(lists.finding)
 app.command(lists.device)
 app.command(lists.software)
+app.command(lists.site)
+app.command(lists.change)
 app.command(quarantine.app)
 app.command(db.app)
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from waypost import errors
 from waypost import settings as settings_module
-from waypost.access import audit
 from waypost.cli import means, output
 from waypost.connections import master_key, rekeying
 from waypost.settings import Settings
@@ -29,7 +28,7 @@ async def _rotate_master(new_key_file: Path | None) -> None:
     settings = settings_module.load()
     new = None if new_key_file is None else _only(new_key_file)
     async with means.session(settings) as session:
-        done = await rekeying.replace(session.db, settings, audit.command(), new)
+        done = await rekeying.replace(session.db, settings, session.actor, new)
     count = f"{done.tokens:,} stored {'token is' if done.tokens == 1 else 'tokens are'}"
     output.out.print(f"The master key was replaced; {count} sealed with the new one.")
     if not done.kept:

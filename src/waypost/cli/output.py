@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -24,6 +24,8 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON docu
 """The option of every command that prints a list."""
 
 _SHORT_WORD: Final = 6
+_MOST_TOLD: Final = 20
+"""So much of what else is wrong is told beside an error."""
 
 SEVERITY_STYLE: Final = {
     "critical": "bold red",
@@ -146,7 +148,20 @@ def listing(
 def failure(error: errors.WaypostError) -> None:
     """An error on standard error: what happened, who must act, what to do next."""
     err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+    more = list(_more(error))
+    for told in more[:_MOST_TOLD]:
+        err.print(f"  {escape(told)}", soft_wrap=True)
+    if len(more) > _MOST_TOLD:
+        err.print(f"  … and {len(more) - _MOST_TOLD:,} more", soft_wrap=True)
     if error.owner is not errors.Owner.NOBODY:  # of wrong use it is plain who must act
         err.print(f"  Who:  {escape(str(error.owner))}", soft_wrap=True)
     err.print(f"  Next: {escape(error.remedy)}", soft_wrap=True)
     err.print(f"  Code: {error.code}", style="dim", soft_wrap=True)
+
+
+def _more(error: errors.WaypostError) -> Iterator[str]:
+    """What else is wrong, where an error is about many lines of a file or many decisions; the first it tells itself."""
+    if isinstance(error, errors.SheetError):
+        yield from (f"Line {line}: {told}" for line, told in error.lines[1:])
+    elif isinstance(error, errors.OutdatedMappingError):
+        yield from error.scopes[1:]

@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from psycopg.rows import dict_row
 
+from waypost.access.keys import Scope
 from waypost.cli import means, output
 from waypost.cli.output import Json
 from waypost.connections import registry
@@ -22,7 +23,7 @@ def list_(
     """List rows that could not be read, the latest first. They are kept as sent; the pull went on without them."""
 
     async def work() -> None:
-        async with means.session() as session:
+        async with means.session(needs=Scope.READ) as session:
             if connections:
                 await registry.get(session.db, connections)
             async with session.db.cursor(row_factory=dict_row) as cursor:

@@ -2,7 +2,6 @@
 
 from typing import Final, Literal
 
-from waypost.access import audit
 from waypost.cli import means, output
 from waypost.cli.connection_care import quoted
 from waypost.connections import registry, renewal
@@ -40,7 +39,7 @@ async def _renew(name: str) -> None:
         (connection,) = await registry.get(session.db, [name])
         able = session.means()
         state = await renewal.renew(
-            session.db, able.vault, connection, able.allowed, able.limiter, actor=audit.command()
+            session.db, able.vault, connection, able.allowed, able.limiter, actor=session.actor
         )
     output.out.print(_SAID[state].format(name=output.cell(connection.name)), soft_wrap=True)
     if state is State.WAITING:
@@ -51,7 +50,7 @@ async def _renew(name: str) -> None:
 async def _set_auto(name: str, *, on: bool) -> None:
     async with means.session() as session:
         (connection,) = await registry.get(session.db, [name])
-        await renewal.set_auto(session.db, audit.command(), connection, on)
+        await renewal.set_auto(session.db, session.actor, connection, on)
     output.out.print(_auto(connection, on=on), soft_wrap=True)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from psycopg.rows import dict_row
 
+from waypost.access.keys import Scope
 from waypost.cli import means, output
 from waypost.cli.output import Json
 from waypost.connections import registry
@@ -20,13 +21,16 @@ def runs(
     """Show the newest sync runs: one for each stream of each pull."""
 
     async def work() -> None:
-        async with means.session() as session:
+        async with means.session(needs=Scope.READ, whole=False) as session:
             if connections:
-                await registry.get(session.db, connections)
+                await registry.get(session.db, connections, organization_id=session.organization_id)
+            facts = {
+                "connections": list(connections) or None,
+                "organization_id": session.organization_id,
+                "limit": max(1, limit),
+            }
             async with session.db.cursor(row_factory=dict_row) as cursor:
-                await cursor.execute(
-                    queries.runs.list, {"connections": list(connections) or None, "limit": max(1, limit)}
-                )
+                await cursor.execute(queries.runs.list, facts)
                 found = await cursor.fetchall()
         _draw(found, as_json=as_json)
 

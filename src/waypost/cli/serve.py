@@ -112,11 +112,9 @@ async def _welcome(pooled: Database, where: Place) -> None:
     """Where the service is, and the first key, which goes to standard output and nowhere else."""
     async with pooled.connect() as db:
         key = await keys.first(db)
-    say = output.out.print
-    say(f"Waypost listens at {where.url}", markup=False)
-    say(f"The API is described at {where.url}/api/v1/docs", markup=False)
+    lines = [f"Waypost listens at {where.url}", f"The API is described at {where.url}/api/v1/docs"]
     if key:
-        say()
-        say("This is the administrator's API key. It is shown this once:", markup=False)
-        say(f"  {key}", markup=False, soft_wrap=True)
+        lines += ["", "This is the administrator's API key. It is shown this once:", f"  {key}"]
+    # All at once: whoever waits for the address in a log finds the key beside it.
+    output.out.print("\n".join(lines), markup=False, soft_wrap=True)
     output.out.file.flush()

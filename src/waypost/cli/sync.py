@@ -16,7 +16,6 @@ from rich.progress import (
 )
 
 from waypost import errors
-from waypost.access import audit
 from waypost.cli import means, output
 from waypost.cli.output import Json
 from waypost.connections import registry
@@ -98,7 +97,7 @@ async def _pull(
         if await schedule.worker_of(session.db, connection) is None:
             raise
     wanted = None if len(chosen) == len(streams.IN_ORDER) else chosen
-    asked = await schedule.request(session.db, audit.command(), connection, full=full, streams=wanted)
+    asked = await schedule.request(session.db, session.actor, connection, full=full, streams=wanted)
     seen = [pull async for pull in progress.follow(session.database, asked.pull_id)]
     if not seen:
         raise errors.NoSuchConnectionError(f"The connection {connection.name!r} was removed meanwhile.")

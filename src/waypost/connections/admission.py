@@ -59,6 +59,17 @@ def refusal(report: Report) -> errors.TokenRefusedError | None:
     return None
 
 
+async def refuse_archived(db: DatabaseConnection, organization_id: int | None) -> None:
+    """See that whatever is made for an organization is made for one that is not archived.
+
+    Raises:
+        OrganizationStateError: It is.
+    """
+    cursor = await db.execute(queries.connections.archived, {"organization_id": organization_id})
+    if (row := await cursor.fetchone()) is not None:
+        raise errors.OrganizationStateError(f"The organization {row[0]!r} is archived.")
+
+
 async def refuse_taken(db: DatabaseConnection, actor: Actor, name: str, identity_key: str | None) -> None:
     """Say whose a name, or a console and identity, is already; whose, only to an actor who may know of it.
 

@@ -17,6 +17,7 @@ from psycopg.rows import class_row
 from waypost import errors
 from waypost.access import audit
 from waypost.access.audit import Actor
+from waypost.connections import admission
 from waypost.connections.connection import Connection
 from waypost.storage import queries
 from waypost.storage.database import Connection as DatabaseConnection
@@ -42,7 +43,10 @@ _ALL: Final = {
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A link; `state` is `open`, `used`, `expired` or `revoked`, and only an open one opens anything."""
+    """A link; `state` is `open`, `used`, `expired`, `revoked` or `archived`, and only an open one opens anything.
+
+    One whose organization is archived is open again once that is restored, if it has not expired meanwhile.
+    """
 
     link_id: uuid.UUID
     organization_id: int
@@ -117,8 +121,10 @@ async def create(
 
     Raises:
         InvalidFieldError: The lifetime is too short or too long, or the connection is another organization's.
+        OrganizationStateError: The organization is archived.
     """
     _bounded(length)
+    await admission.refuse_archived(db, organization_id)
     secret = secrets.token_urlsafe(32)
     facts = {
         "secret_hash": _hash(secret),

@@ -97,7 +97,9 @@ async def store(
     Raises:
         ConnectionExistsError: Another has the name.
         SameIdentityError: Another has the console and identity.
+        OrganizationStateError: The organization is archived.
     """
+    await admission.refuse_archived(db, organization_id)
     key = identity.key(origin)
     facts = {
         "name": name,
@@ -134,13 +136,15 @@ async def find(
     return await _rows(db, names=wanted, organization_id=organization_id)
 
 
-async def get(db: DatabaseConnection, names: Sequence[str]) -> list[Connection]:
-    """The connections of these names, or all.
+async def get(
+    db: DatabaseConnection, names: Sequence[str], *, organization_id: int | None = None
+) -> list[Connection]:
+    """The connections of these names, or all; of one organization alone, where it is given.
 
     Raises:
         NoSuchConnectionError: One does not exist, or there is none at all.
     """
-    found = await find(db, names)
+    found = await find(db, names, organization_id=organization_id)
     known = {connection.name for connection in found}
     missing = sorted(name for name in names if naming.cleaned(name) not in known)
     if missing:

@@ -24,6 +24,7 @@ RULES: Final = (
     Rule("other runs", 30 * _DAY, queries.schedule.forget_runs),
     Rule("entries of the change log", 365 * _DAY, queries.schedule.forget_changes),
     Rule("outages that are over", 90 * _DAY, queries.schedule.forget_outages),
+    Rule("drift that is over", 365 * _DAY, queries.drift.forget),
     Rule("pulls that were asked for", 7 * _DAY, queries.schedule.forget_requests),
 )
 

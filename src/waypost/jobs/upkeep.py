@@ -14,6 +14,7 @@ from waypost.connections import expiry, lifecycle, renewal
 from waypost.jobs import retention
 from waypost.jobs.gauges import Gauges
 from waypost.jobs.limiters import Limiters
+from waypost.organizations import drift
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.sync import schedule
@@ -109,11 +110,18 @@ async def _renew(db: Connection, means: Means, limiters: Limiters) -> None:
             _log.warning("token not renewed", connection=connection.name, code=problem.code)
 
 
+async def _look_for_drift(db: Connection, means: Means, limiters: Limiters) -> None:
+    """Whatever changes the mapping looks for drift itself; this finds what a removed connection left, or a crash."""
+    del means, limiters
+    await drift.reconcile(db)
+
+
 CHORES: Final[Mapping[str, tuple[timedelta, Chore]]] = {
     "refuse requests for stopped connections": (timedelta(seconds=15), _refuse_stopped),
     "read when tokens expire": (timedelta(minutes=1), _read_expiry),
     "renew tokens": (timedelta(minutes=1), _renew),
     "delete old rows": (timedelta(minutes=5), _keep),
     "purge deleted connections": (timedelta(minutes=5), _purge),
+    "look for drift of the mapping": (timedelta(minutes=15), _look_for_drift),
 }
 """What is done, and how often."""

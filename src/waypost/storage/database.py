@@ -88,17 +88,32 @@ async def prepare(settings: Settings, *, upgrade: bool = False) -> Database:
     a server of the operator's is only ever upgraded on request.
 
     Raises:
+        KeyScopeError: The settings have an API key: only who has looked what it may do, and left it out, gets in.
         DataFolderError: The embedded database cannot live in the data folder.
         DatabaseUnreachableError: The server does not answer.
         DatabaseTooOldError: The server is older than `OLDEST`.
         SchemaError: The schema is newer than this program, or older and not to be upgraded here.
+        RowSecurityError: The server's user may not read as the role that is held to one organization's rows.
     """
+    refuse_key(settings)
     url = settings.database_url or embedded.start(settings.home)
     database = Database(url=url, embedded=not settings.database_url)
     async with database.connect() as connection:
         _check_version(connection.info.server_version)
         await migrations.run(connection, allowed=upgrade or database.embedded)
     return database
+
+
+def refuse_key(settings: Settings) -> None:
+    """See that nobody acts as an API key.
+
+    Raises:
+        KeyScopeError: Somebody does.
+    """
+    if settings.key:
+        raise errors.KeyScopeError(
+            "This is for whoever runs Waypost, not for an API key.", remedy="Run it without WAYPOST_KEY."
+        )
 
 
 async def _connect(url: str) -> Connection:

@@ -14,12 +14,13 @@ from waypost.connections import credentials, health
 from waypost.connections.connection import Connection
 from waypost.connections.states import State
 from waypost.connections.vault import Vault
+from waypost.organizations import drift
 from waypost.sentinelone.address import Allowed
 from waypost.sentinelone.client import Client
 from waypost.sentinelone.limits import Limiter
 from waypost.storage.database import Connection as DatabaseConnection
 from waypost.storage.database import Database
-from waypost.sync import due, runs
+from waypost.sync import due, runs, tree
 from waypost.sync.progress import Listener, silent
 from waypost.sync.pull import Puller, PullResult
 from waypost.sync.runs import Claim, Reader
@@ -44,6 +45,9 @@ _OF_ALL: Final = (
     errors.VaultError,
 )
 """What keeps all streams from being pulled, whichever met it."""
+
+_MAPPED: Final = frozenset({"accounts", "sites"})
+"""Streams of what is mapped to organizations."""
 
 _OF_NOBODY: Final = (errors.InterruptedRunError, errors.LeaseLostError, errors.SyncRunningError)
 """What says nothing about the console or the token."""
@@ -124,12 +128,15 @@ async def _pull(
             ):
                 return None
             await _failed(db, connection, puller, problem, marks.now)
+            if not isinstance(problem, _OF_NOBODY):
+                await _look_for_drift(db, connection, puller.result)
             raise
         except psycopg.Error:
             if db.broken and await _taken_over(means.database, claim):
                 raise errors.LeaseLostError from None
             raise
         await _went_well(db, connection, client, puller, marks)
+        await _look_for_drift(db, connection, result)
         return result
 
 
@@ -147,6 +154,17 @@ async def _went_well(
         await health.pulled(db, connection)
     if marks.tokens > 1:
         await credentials.proved(db, connection, client)
+
+
+async def _look_for_drift(db: DatabaseConnection, connection: Connection, result: PullResult) -> None:
+    """Tell what of the mapping needs a person now; that this cannot be done makes no pull a failed one.
+
+    What no single connection tells of can only be other than it was where an account or site is.
+    """
+    if not any(run.stream in _MAPPED for run in result.runs):
+        return
+    changed = bool(result.changes.keys() & tree.WORDS)
+    await drift.look(db, connection.connection_id, overall=changed)
 
 
 async def _failed(

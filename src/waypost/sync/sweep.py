@@ -15,6 +15,7 @@ from waypost.sentinelone.client import Client
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.sync import devices, findings, runs, streams
+from waypost.sync import tree as events
 from waypost.sync.plan import WHOLE, Scope
 from waypost.sync.runs import Run
 from waypost.sync.walks import Walk
@@ -24,6 +25,10 @@ _BATCH: Final = 10_000
 _BELIEVABLE: Final = 0.5
 _BELIEVABLE_ROWS: Final = 200
 """More than half of what is open at a site gone, and more than this many: the console is asked to confirm."""
+_SWEPT: Final[dict[str, tuple[str, LiteralString]]] = {
+    "accounts": ("account", queries.scopes.sweep_accounts),
+    "sites": ("site", queries.scopes.sweep_sites),
+}
 _LATE: Final = timedelta(minutes=1)
 """How much later than its clock a console may stamp a change."""
 
@@ -40,14 +45,14 @@ async def tree(db: Connection, run: Run, walks: Sequence[Walk], sites: Sequence[
         return
     facts = {**_names(run), "visible": [site.site_id for site in sites]}
     async with db.transaction():
-        if run.stream == "accounts":
-            await db.execute(queries.scopes.sweep_accounts, facts)
-        elif run.stream == "groups":
+        if run.stream == "groups":
             await db.execute(queries.scopes.sweep_groups, facts)
         else:
-            cursor = await db.execute(queries.scopes.sweep_sites, facts)
-            names = sorted(str(name) for (name,) in await cursor.fetchall())
-            if names:
+            kind, statement = _SWEPT[run.stream]
+            gone = await (await db.execute(statement, facts)).fetchall()
+            run.counts.update(await events.log(db, run, [events.gone(kind, *row) for row in gone]))
+            if gone and kind == "site":
+                names = sorted(str(name) for _, name, _ in gone)
                 run.warn(
                     f"{len(names)} sites are no longer listed: {_some(names)}. They were removed, or the token's "
                     "scope has shrunk; their data is kept as it was, and nothing of it was resolved."

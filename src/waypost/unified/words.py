@@ -60,6 +60,30 @@ class ChangeKind(IntEnum):
     CREDENTIAL_EXPIRING = 23
     """The detail tells how many days are left."""
     CREDENTIAL_EXPIRED = 24
+    SITE_ADDED = 31
+    """Listed for the first time. Like all entries about sites and accounts, the detail says which, was and is."""
+    SITE_RENAMED = 32
+    SITE_MOVED = 33
+    """To another account."""
+    SITE_EXPIRED = 34
+    SITE_DELETED = 35
+    """The console says so."""
+    SITE_GONE = 36
+    """A complete walk no longer listed it."""
+    SITE_REACTIVATED = 37
+    """After it had expired, was deleted or gone."""
+    ACCOUNT_ADDED = 41
+    ACCOUNT_RENAMED = 42
+    ACCOUNT_EXPIRED = 44
+    ACCOUNT_DELETED = 45
+    ACCOUNT_GONE = 46
+    ACCOUNT_REACTIVATED = 47
+    MAPPING_CHANGED = 51
+    """A decision about a site or account."""
+    MAPPING_DRIFTED = 52
+    """Something about the mapping needs a person; the detail has the drift's kind."""
+    MAPPING_SETTLED = 53
+    """It needs nobody any more."""
 
 
 SEVERITY_OF_WORD: Final = {

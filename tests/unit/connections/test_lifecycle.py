@@ -20,6 +20,7 @@ from waypost.unified.reading import Filters
 ADA = Actor("key", "k1 Ada")
 OF_CONNECTIONS = (
     "SELECT table_name::text FROM information_schema.columns"
+    " JOIN pg_tables ON schemaname = table_schema AND tablename = table_name"
     " WHERE table_schema = 'waypost' AND column_name = 'connection_id' ORDER BY 1"
 )
 
@@ -151,7 +152,7 @@ async def shown(hub: Hub, **filters: Any) -> list[list[str]]:
     software = await reading.software(hub.db, wanted, limit=10_000)
     names.append([str(sum(item.findings for item in software.items))])  # type: ignore[union-attr]
     for query in (queries.runs.list, queries.lists.quarantine):
-        cursor = await hub.db.execute(query, {"connections": None, "limit": 10_000})
+        cursor = await hub.db.execute(query, {"connections": None, "organization_id": None, "limit": 10_000})
         place = [column.name for column in cursor.description or ()].index("connection")
         names.append([row[place] for row in await cursor.fetchall()])
     return names

@@ -120,7 +120,7 @@ async def test_other_runs_go_after_a_month(hub: Hub, mine: int) -> None:
 
 
 async def test_logs_have_an_end(hub: Hub, mine: int) -> None:
-    """The change log, ended outages and answered requests go at their time, a little at a time; open ones stay."""
+    """The change log, ended outages and drift, and answered requests go at their time, bit by bit; others stay."""
     for table, column, days, rest in (
         ("change", "at", 365, "kind, subject_id) VALUES (%s, %s, 1, gen_random_uuid())"),
         ("sync_request", "finished_at", 7, "whole) VALUES (%s, %s, false)"),
@@ -139,6 +139,11 @@ async def test_logs_have_an_end(hub: Hub, mine: int) -> None:
             " VALUES (%s, 'risks', %s, %s, '', '', '', '')",
             [mine, await _before(hub, began + (ended or 0) / 1000), ended and await _before(hub, ended)],
         )
+    for began, ended in ((900, 366), (900, 364), (900, None)):
+        await hub.db.execute(
+            "INSERT INTO drift (kind, subject, began_at, ended_at) VALUES ('new_site', '1', %s, %s)",
+            [await _before(hub, began), ended and await _before(hub, ended)],
+        )
 
     deleted = await retention.keep(hub.db, batch=1)
 
@@ -147,9 +152,10 @@ async def test_logs_have_an_end(hub: Hub, mine: int) -> None:
         "other runs": 0,
         "entries of the change log": 2,
         "outages that are over": 1,
+        "drift that is over": 1,
         "pulls that were asked for": 2,
     }
-    for table, left in (("change", 1), ("sync_request", 2), ("outage", 2)):
+    for table, left in (("change", 1), ("sync_request", 2), ("outage", 2), ("drift", 2)):
         assert await hub.rows(f"SELECT count(*) FROM {table}") == [(left,)]  # noqa: S608  # constants
 
 

@@ -17,14 +17,17 @@ from support.hub import Hub
 from support.server import Server
 from waypost import errors
 from waypost.unified import cursors, reading
-from waypost.unified.reading import Filters, Item, ListPage
-from waypost.unified.words import DeviceState, FindingState, Severity, word
+from waypost.unified.reading import Filters, ListPage, Ref
+from waypost.unified.words import ChangeKind, DeviceState, FindingState, Severity, word
 
-List = Callable[..., Awaitable[ListPage]]
+Item = Any  # of whatever list is read
+List = Callable[..., Awaitable[ListPage[Item]]]
 LISTS: dict[str, List] = {
     "findings": reading.findings,
     "devices": reading.devices,
     "software": reading.software,
+    "sites": reading.sites,
+    "changes": reading.changes,
 }
 ALL = Filters()
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,8 +66,9 @@ def fill(db: psycopg.Connection[Any]) -> None:
         db.execute("INSERT INTO connection (name, base_url) VALUES (%s, 'https://x')", [name])
     for connection, site in itertools.product((1, 2), SITES):
         db.execute(
-            "INSERT INTO site (connection_id, site_id, name, vendor) VALUES (%s, %s, %s, '{}')",
-            [connection, site, SITES[site]],
+            "INSERT INTO site (connection_id, site_id, account_id, name, state, vendor)"
+            " VALUES (%s, %s, %s, %s, 'active', '{\"accountName\": \"Clients\"}')",
+            [connection, site, 10 + site, SITES[site]],
         )
     for connection, place in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1)]:
         db.execute(
@@ -97,12 +101,44 @@ def fill(db: psycopg.Connection[Any]) -> None:
              START + timedelta(days=place), [None, 7.8, 9.1, 0.0][place % 4], place % 6 + 1, place // 2 % 6],
         )  # fmt: skip
 
+        db.execute(
+            "INSERT INTO change (connection_id, kind, subject_id, at, site_id) VALUES (%s, %s, %s, %s, %s)",
+            [connection, place % 4 + 1, number(place), START + timedelta(days=place), device if device < 4 else None],
+        )  # fmt: skip
+    decide(db)
 
-async def everything(list_: List, hub: Hub, filters: Filters = ALL, limit: int = 1000) -> list[Item]:
+
+ACME, GLOBEX, NOTHING = 1, 2, 3
+"""Acme has a site of the first connection; Globex an account of it and the whole other connection."""
+OWNED = {
+    ACME: {("one", "1")},
+    GLOBEX: {("one", "2"), ("other", "1"), ("other", "2"), ("other", "3")},
+    NOTHING: set(),
+}
+
+
+def decide(db: psycopg.Connection[Any]) -> None:
+    for name in ("Acme", "Globex", "Nothing"):
+        db.execute("INSERT INTO organization (name) VALUES (%s)", [name])
+    db.execute("INSERT INTO mapping_save (actor_kind, actor, source) VALUES ('service', 'test', 'save')")
+    decisions = [("site", 1, "mapped", ACME, None), ("account", 12, "mapped", GLOBEX, None),
+                 ("site", 3, "ignored", None, "ours"), ("account", 13, "mapped", GLOBEX, None)]  # fmt: skip
+    for decision in decisions:
+        db.execute(
+            "INSERT INTO mapping (connection_id, kind, scope_id, decision, organization_id, reason, seen, save_id)"
+            " VALUES (1, %s, %s, %s, %s, %s, '{}', 1)",
+            decision,
+        )
+    db.execute("UPDATE connection SET organization_id = %s WHERE name = 'other'", [GLOBEX])
+
+
+async def everything(
+    list_: List, hub: Hub, filters: Filters = ALL, limit: int = 1000, bound: int | None = None
+) -> list[Item]:
     items: list[Item] = []
     cursor = ""
     while True:
-        page = await list_(hub.db, filters, limit=limit, cursor=cursor)
+        page = await list_(hub.db, filters, organization_id=bound, limit=limit, cursor=cursor)
         assert len(page.items) <= limit
         items += page.items
         if page.next_cursor is None:
@@ -116,7 +152,7 @@ async def everything(list_: List, hub: Hub, filters: Filters = ALL, limit: int =
 @given(limit=st.integers(1, 80), severity=st.sets(st.sampled_from(["critical", "high", "unknown"])))
 async def test_pages_divide_the_list(estate: Hub, name: str, limit: int, severity: set[str]) -> None:
     """Whatever the size of its pages, a list has the same rows in the same order, each once."""
-    filters = Filters(severity=tuple(severity) if name != "devices" else ())
+    filters = Filters(severity=tuple(severity) if name in ("findings", "software") else ())
     whole = await everything(LISTS[name], estate, filters)
     assert await everything(LISTS[name], estate, filters, limit) == whole
 
@@ -345,3 +381,121 @@ async def test_an_altered_cursor(estate: Hub, name: str, place: int, letter: str
         if not same:
             with pytest.raises(errors.FilterError):
                 await LISTS[name](estate.db, Filters(), limit=1, cursor=altered)
+
+
+async def test_sites(estate: Hub) -> None:
+    """Each site says whose it is, how many devices it has that are not retired, and findings that are not resolved."""
+    listed = await everything(reading.sites, estate)
+    findings = await everything(reading.findings, estate)
+    devices = await everything(reading.devices, estate)
+    assert sorted(item.name for item in listed) == sorted([*SITES.values()] * 2)
+    owners = {key: owner for owner, keys in OWNED.items() for key in keys}
+    for item in listed:
+        key = (item.connection, item.id)
+        owner = {ACME: "Acme", GLOBEX: "Globex"}.get(owners.get(key, 0))
+        assert (item.organization and item.organization.name) == owner
+        assert (item.account, item.state) == ("Clients", "active")
+        mine = [f for f in findings if (f.connection, f.site_id) == key and f.state != "resolved"]
+        assert item.open_findings == len(mine)
+        there = [d for d in devices if (d.connection, d.site_id) == key]
+        assert item.devices == len([d for d in there if d.state in ("active", "inactive", "unknown")])
+
+
+async def test_changes_come_newest_first(estate: Hub) -> None:
+    """The log is read from its end, by kind, site, connection and time."""
+    log = await everything(reading.changes, estate)
+    numbers = {number(place): place for place in range(73)}
+    assert [numbers[item.subject_id] for item in log] == sorted(range(73), reverse=True)
+    opened = await everything(reading.changes, estate, Filters(kind=("FINDING_OPENED",)))
+    assert opened == [item for item in log if item.kind == "finding_opened"]
+    since = await everything(reading.changes, estate, Filters(changed_since="2026-02-01"))
+    assert since == [item for item in log if item.at >= datetime(2026, 2, 1, tzinfo=UTC)]
+    there = await everything(reading.changes, estate, Filters(site=("MAIN",), connection=("one",)))
+    assert there == [item for item in log if item.site in ("Main", "main") and item.connection == "one"]
+    with pytest.raises(errors.FilterError, match=", ".join(word(kind) for kind in ChangeKind)):
+        await reading.changes(estate.db, Filters(kind=("opened",)))
+
+
+def belongs(item: Item, organization: int) -> bool:
+    """Whether an item of a list that names its site is this organization's."""
+    site = item.id if isinstance(item, reading.SiteItem) else item.site_id
+    return (item.connection, site) in OWNED[organization]
+
+
+@pytest.mark.parametrize("name", sorted(LISTS.keys() - {"software"}))
+@pytest.mark.parametrize("organization", OWNED)
+async def test_of_one_organization(estate: Hub, name: str, organization: int) -> None:
+    """Who is bound to an organization reads the rows of its sites, whatever says that they are its, and no other."""
+    expected = [item for item in await everything(LISTS[name], estate) if belongs(item, organization)]
+    for limit in (1000, 2):
+        assert await everything(LISTS[name], estate, limit=limit, bound=organization) == expected
+    narrowed = await everything(LISTS[name], estate, Filters(organization=organization))
+    assert narrowed == expected
+    assert bool(expected) == bool(OWNED[organization])
+
+
+@pytest.mark.parametrize("organization", OWNED)
+async def test_software_of_one_organization(estate: Hub, organization: int) -> None:
+    """An application's numbers are those of the organization's own findings."""
+    mine = [
+        item
+        for item in await everything(reading.findings, estate)
+        if belongs(item, organization) and item.state != "resolved"
+    ]
+    listed = await everything(reading.software, estate, bound=organization)
+    assert listed == await everything(reading.software, estate, Filters(organization=organization))
+    assert sum(item.findings for item in listed) == len(mine)
+    for item in listed:
+        these = [f for f in mine if (f.software.name, f.software.version) == (item.name, item.version)]
+        assert (item.findings, item.devices) == (len(these), len({f.device.id for f in these}))
+
+
+@pytest.mark.parametrize("name", sorted(LISTS.keys() - {"software"}))
+async def test_of_nobody(estate: Hub, name: str) -> None:
+    """What belongs to no organization is found too: ignored, undecided, and without a site."""
+    whole = await everything(LISTS[name], estate)
+    expected = [item for item in whole if not any(belongs(item, one) for one in OWNED)]
+    assert await everything(LISTS[name], estate, Filters(organization=reading.NOBODY)) == expected
+    assert expected
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_bound_caller_does_not_widen(estate: Hub, name: str) -> None:
+    """Another organization, or what is nobody's, is nothing to a bound caller; every filter narrows within his own."""
+    for organization in (GLOBEX, NOTHING, reading.NOBODY):
+        assert await everything(LISTS[name], estate, Filters(organization=organization), bound=ACME) == []
+    for filters in (Filters(site=("3", "ÄRZTE Łódź")), Filters(connection=("other",))):
+        assert await everything(LISTS[name], estate, filters, bound=ACME) == []
+    own = await everything(LISTS[name], estate, bound=ACME)
+    assert await everything(LISTS[name], estate, Filters(organization=ACME), bound=ACME) == own
+    assert await everything(LISTS[name], estate, Filters(site=("main",)), bound=ACME) == own
+
+
+async def test_a_bound_caller_knows_his_organization(estate: Hub) -> None:
+    """His sites name it, as they do for everybody else."""
+    (site,) = await everything(reading.sites, estate, bound=ACME)
+    assert isinstance(site.organization, Ref)
+    assert site.organization.name == "Acme"
+
+
+async def test_every_filter_behind_the_walls(estate: Hub) -> None:
+    """Each filter of findings does within an organization what it does without."""
+    for filters, fits in FINDING_FILTERS.values():
+        expected = [f for f in await everything(reading.findings, estate) if fits(f) and belongs(f, GLOBEX)]
+        assert await everything(reading.findings, estate, filters, bound=GLOBEX) == expected
+
+
+async def test_rerouted_at_once(hub: Hub) -> None:
+    """Saving another decision re-routes past findings with the same moment: they are the other's, and only his."""
+    with psycopg.connect(hub.means.database.url, options="-c search_path=waypost") as db:
+        fill(db)
+    names = [name for name in LISTS if name != "software"]
+    before = {name: await everything(LISTS[name], hub, bound=ACME) for name in names}
+    assert all(before.values())
+    await hub.db.execute(
+        "UPDATE mapping SET organization_id = %s WHERE organization_id = %s", [NOTHING, ACME]
+    )
+    for one in LISTS.values():
+        assert await everything(one, hub, bound=ACME) == []
+    for name in ("findings", "devices", "changes"):
+        assert await everything(LISTS[name], hub, bound=NOTHING) == before[name]

@@ -25,6 +25,11 @@ STORED = {
         "device_added": 11, "device_changed": 12, "device_moved": 13, "device_retired": 14,
         "connection_attention": 21, "connection_recovered": 22, "credential_expiring": 23,
         "credential_expired": 24,
+        "site_added": 31, "site_renamed": 32, "site_moved": 33, "site_expired": 34, "site_deleted": 35,
+        "site_gone": 36, "site_reactivated": 37,
+        "account_added": 41, "account_renamed": 42, "account_expired": 44, "account_deleted": 45,
+        "account_gone": 46, "account_reactivated": 47,
+        "mapping_changed": 51, "mapping_drifted": 52, "mapping_settled": 53,
     },
 }  # fmt: skip
 """Words and numbers as databases in use hold them: a number may be added, none may change."""

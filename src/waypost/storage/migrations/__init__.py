@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any, Final
 
 import msgspec
+import psycopg
 from psycopg import AsyncConnection
 
 from waypost import errors
@@ -50,6 +51,7 @@ async def run(connection: AsyncConnection[tuple[Any, ...]], *, allowed: bool) ->
     Raises:
         SchemaError: The schema is newer than this program, differs from what its number says, or is older
             and `allowed` is false. Nothing was changed.
+        RowSecurityError: The server's user may not do what a migration does to roles. Nothing was changed.
     """
     migrations = known()
     async with connection.transaction():
@@ -100,7 +102,12 @@ def _missing(migrations: list[Migration], applied: dict[int, str]) -> list[Migra
 async def _apply(connection: AsyncConnection[tuple[Any, ...]], migration: Migration) -> None:
     await connection.execute("SET LOCAL search_path TO waypost")
     await connection.execute("SET LOCAL lock_timeout TO '4s'")
-    await connection.execute(migration.sql)  # the text ships with the program
+    try:
+        await connection.execute(migration.sql)  # the text ships with the program
+    except psycopg.errors.InsufficientPrivilege as problem:
+        raise errors.RowSecurityError(
+            f"The database's user may not make or use the role waypost_capped: {problem.diag.message_primary}."
+        ) from None
     await connection.execute(
         "INSERT INTO waypost.schema_migration (version, slug, checksum) VALUES (%s, %s, %s)",
         (migration.version, migration.slug, migration.checksum),

@@ -11,6 +11,10 @@ SELECT name = %(name)s AS by_name, name, base_url, organization_id FROM connecti
 WHERE state <> 'deleted' AND (name = %(name)s OR identity_key = %(identity_key)s)
 ORDER BY by_name DESC LIMIT 1
 
+-- name: archived
+-- The name of an organization, if it is archived: nothing more is made for it.
+SELECT name FROM organization WHERE organization_id = %(organization_id)s::bigint AND archived_at IS NOT NULL
+
 -- name: add_schedule
 -- A new connection is due at once.
 INSERT INTO schedule (connection_id) VALUES (%(connection_id)s)

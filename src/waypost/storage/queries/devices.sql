@@ -48,8 +48,8 @@ WITH incoming AS (
                          AND (left(m.device_uuid::text, 13) || '-ffff-ffff-ffffffffffff')::uuid
     AND f.device_id = m.device_id AND f.site_id IS DISTINCT FROM m.site_id
 ), logged AS (
-  INSERT INTO change (connection_id, run_id, kind, subject_id)
-  SELECT %(connection_id)s, %(run_id)s, kind, device_uuid FROM described WHERE kind IS NOT NULL
+  INSERT INTO change (connection_id, run_id, kind, subject_id, site_id)
+  SELECT %(connection_id)s, %(run_id)s, kind, device_uuid, site_id FROM described WHERE kind IS NOT NULL
 )
 SELECT coalesce(kind, 0), count(*) FROM described GROUP BY kind
 
@@ -99,10 +99,10 @@ WITH incoming AS (
   INSERT INTO device (connection_id, device_id, device_uuid, state, site_id, name, os_type, machine_type, row_hash)
   SELECT %(connection_id)s, device_id, device_uuid, 0, site_id, name, os_type, machine_type, 0 FROM incoming
   ON CONFLICT (connection_id, device_id) DO NOTHING
-  RETURNING device_uuid
+  RETURNING device_uuid, site_id
 )
-INSERT INTO change (connection_id, run_id, kind, subject_id)
-SELECT %(connection_id)s, %(run_id)s, %(added)s, device_uuid FROM written
+INSERT INTO change (connection_id, run_id, kind, subject_id, site_id)
+SELECT %(connection_id)s, %(run_id)s, %(added)s, device_uuid, site_id FROM written
 
 -- name: place_unknown
 -- A walk of a site tells where a device stands that no agent row places.
@@ -131,7 +131,7 @@ WHERE d.connection_id = %(connection_id)s AND d.device_id = r.device_id
 -- Devices that a complete walk no longer listed, of sites that could be seen before and after it (rule 1). One
 -- that was retired already is no news.
 WITH unseen AS (
-  SELECT d.device_id, d.device_uuid, NOT d.state = ANY (%(retired_states)s) AS news FROM device d
+  SELECT d.device_id, d.device_uuid, d.site_id, NOT d.state = ANY (%(retired_states)s) AS news FROM device d
   WHERE d.connection_id = %(connection_id)s AND d.vendor IS NOT NULL AND d.state <> %(gone)s
     AND d.site_id = ANY (%(visible)s) AND NOT EXISTS (
       SELECT FROM (
@@ -142,7 +142,7 @@ WITH unseen AS (
   UPDATE device d SET state = %(gone)s, changed_at = now()
   FROM unseen u WHERE d.connection_id = %(connection_id)s AND d.device_id = u.device_id
 ), logged AS (
-  INSERT INTO change (connection_id, run_id, kind, subject_id)
-  SELECT %(connection_id)s, %(run_id)s, %(retired)s, device_uuid FROM unseen WHERE news
+  INSERT INTO change (connection_id, run_id, kind, subject_id, site_id)
+  SELECT %(connection_id)s, %(run_id)s, %(retired)s, device_uuid, site_id FROM unseen WHERE news
 )
 SELECT count(*) FILTER (WHERE news) FROM unseen

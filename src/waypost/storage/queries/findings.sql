@@ -66,9 +66,9 @@ WITH incoming AS (
                    ELSE excluded.state END
   WHERE f.row_hash <> excluded.row_hash
     AND (excluded.vendor_id >= f.vendor_id OR (f.state = %(resolved)s AND excluded.state <> %(resolved)s))
-  RETURNING f.finding_id, f.state, f.vendor_id, f.xmax = 0 AS inserted
+  RETURNING f.finding_id, f.state, f.vendor_id, f.site_id, f.xmax = 0 AS inserted
 ), described AS (
-  SELECT w.finding_id, w.vendor_id, b.vendor_id AS former_id,
+  SELECT w.finding_id, w.vendor_id, w.site_id, b.vendor_id AS former_id,
     CASE WHEN w.inserted AND w.state <> %(resolved)s THEN %(kind_opened)s
          WHEN w.inserted THEN NULL
          WHEN b.state <> %(resolved)s AND w.state = %(resolved)s THEN %(kind_resolved)s
@@ -85,8 +85,8 @@ WITH incoming AS (
   SELECT %(connection_id)s, former_id, finding_id FROM described WHERE former_id <> vendor_id
   ON CONFLICT (connection_id, vendor_id) DO NOTHING
 ), logged AS (
-  INSERT INTO change (connection_id, run_id, kind, subject_id)
-  SELECT %(connection_id)s, %(run_id)s, kind, finding_id FROM described WHERE kind IS NOT NULL
+  INSERT INTO change (connection_id, run_id, kind, subject_id, site_id)
+  SELECT %(connection_id)s, %(run_id)s, kind, finding_id, site_id FROM described WHERE kind IS NOT NULL
 )
 SELECT coalesce(kind, 0), count(*) FROM described GROUP BY kind
 
@@ -110,10 +110,10 @@ WITH seen AS (
 ), swept AS (
   UPDATE finding f SET state = %(resolved)s, resolved_at = %(console_time)s, changed_at = now(), row_hash = 0
   FROM unseen u WHERE f.connection_id = %(connection_id)s AND f.finding_id = u.finding_id
-  RETURNING f.finding_id
+  RETURNING f.finding_id, f.site_id
 ), logged AS (
-  INSERT INTO change (connection_id, run_id, kind, subject_id)
-  SELECT %(connection_id)s, %(run_id)s, %(kind_resolved)s, finding_id FROM swept
+  INSERT INTO change (connection_id, run_id, kind, subject_id, site_id)
+  SELECT %(connection_id)s, %(run_id)s, %(kind_resolved)s, finding_id, site_id FROM swept
 )
 SELECT count(*) FROM swept
 

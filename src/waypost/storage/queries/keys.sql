@@ -1,14 +1,20 @@
 -- name: insert
--- A key: its id and a hash of its secret, never the secret.
+-- A key: its id and a hash of its secret, never the secret; no row if the organization is archived.
 INSERT INTO api_key (key_id, secret_hash, name, scopes, organization_id, expires_at)
-VALUES (%(key_id)s, %(secret_hash)s, %(name)s, %(scopes)s, %(organization_id)s, %(expires_at)s)
+SELECT %(key_id)s, %(secret_hash)s::bytea, %(name)s, %(scopes)s::text[], %(organization_id)s::bigint,
+  %(expires_at)s::timestamptz
+WHERE NOT EXISTS (
+  SELECT FROM organization WHERE organization_id = %(organization_id)s::bigint AND archived_at IS NOT NULL)
+RETURNING key_id
 
 -- name: presented
 -- What decides whether a key is good, by the database's clock; `stale` if its last use is worth writing again.
-SELECT secret_hash, name, scopes, organization_id, expires_at, revoked_at IS NOT NULL AS revoked,
-  coalesce(expires_at <= now(), false) AS expired,
-  coalesce(last_used_at < now() - interval '1 minute', true) AS stale
-FROM api_key WHERE key_id = %(key_id)s
+-- `archived` is the name of the organization that it is bound to, where that is archived.
+SELECT k.secret_hash, k.name, k.scopes, k.organization_id, k.expires_at, k.revoked_at IS NOT NULL AS revoked,
+  coalesce(k.expires_at <= now(), false) AS expired,
+  CASE WHEN o.archived_at IS NOT NULL THEN o.name END AS archived,
+  coalesce(k.last_used_at < now() - interval '1 minute', true) AS stale
+FROM api_key k LEFT JOIN organization o USING (organization_id) WHERE k.key_id = %(key_id)s
 
 -- name: used
 -- The last use, at most once a minute, so that reading costs no writing.

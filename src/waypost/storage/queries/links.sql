@@ -15,6 +15,7 @@ SELECT l.link_id, l.organization_id, o.organization_uuid, o.name AS organization
        CASE WHEN l.used_at IS NOT NULL THEN 'used'
             WHEN l.revoked_at IS NOT NULL OR c.state = 'deleted' THEN 'revoked'
             WHEN l.expires_at <= now() THEN 'expired'
+            WHEN o.archived_at IS NOT NULL THEN 'archived'
             ELSE 'open' END AS state
 FROM connect_link l JOIN organization o USING (organization_id) LEFT JOIN connection c USING (connection_id)
 WHERE (%(secret_hash)s::bytea IS NULL OR l.secret_hash = %(secret_hash)s)
@@ -27,13 +28,16 @@ ORDER BY l.created_at DESC, l.link_id DESC LIMIT %(limit)s
 -- One more token is tried through a link that is still open; no row once it has had its share.
 UPDATE connect_link SET checks = checks + 1
 WHERE link_id = %(link_id)s AND checks < %(most)s
-  AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()
+  AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now() AND NOT EXISTS (
+    SELECT FROM organization o WHERE o.organization_id = connect_link.organization_id AND o.archived_at IS NOT NULL)
 RETURNING checks
 
 -- name: use
 -- The one use of a link, in the transaction of what is saved: of two at once, one finds no row.
 UPDATE connect_link SET used_at = now()
 WHERE link_id = %(link_id)s AND used_at IS NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()
+  AND NOT EXISTS (
+    SELECT FROM organization o WHERE o.organization_id = connect_link.organization_id AND o.archived_at IS NOT NULL)
 RETURNING link_id
 
 -- name: made

@@ -1,14 +1,41 @@
 -- Names are compared in lower case by the database on both sides: what it takes for a letter is its own matter.
 -- What came through a deleted connection is in no list, though it is kept for a while.
 
--- name: findings
--- Findings, the worst first. A filter that is null does not filter. The key of the order is unique over all
--- connections, since a finding's id is. The page is cut before anything is looked up for it: joined first, the
--- planner multiplies devices with software.
-WITH page AS MATERIALIZED (
-  SELECT f.* FROM finding f
-  WHERE f.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted'))
-    AND (%(connection)s::text[] IS NULL
+-- Words in braces stand for what `unified/reading.py` puts there: `{fitting}` for the block of this name, `{finding}`,
+-- `{device}`, `{site}` and `{change}` for whose rows are read, `{owner}` for how their owner is told.
+
+-- name: sites_of
+-- The sites of an organization, connection by connection in the same places.
+SELECT connection_ids, site_ids FROM sites_of(%(organization_id)s)
+
+-- name: cap
+-- The same, and the second wall goes up until the end of the transaction: the role, and what it is held to.
+SELECT connection_ids, site_ids,
+  set_config('waypost.connections', array_to_string(connection_ids, ','), true),
+  set_config('waypost.sites', (
+    SELECT coalesce(string_agg(site_key(c, s)::text, ','), '') FROM unnest(connection_ids, site_ids) AS n (c, s)), true),
+  set_config('role', 'waypost_capped', true)
+FROM sites_of(%(organization_id)s)
+
+-- name: of_everybody
+-- All rows but those of connections that are deleted, which own no sites either.
+(SELECT t.* FROM {table} t
+ WHERE t.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted')))
+
+-- name: of_one
+-- The first wall: rows of the organization's sites, found by them. The planner knows how many there are.
+(SELECT t.* FROM unnest(%(owned_connections)s::bigint[], %(owned_sites)s::bigint[]) AS o (connection_id, site_id)
+ JOIN {table} t ON t.connection_id = o.connection_id AND t.site_id = o.site_id)
+
+-- name: of_nobody
+-- Rows that belong to no organization: their sites are undecided or ignored, or not known.
+(SELECT t.* FROM {table} t
+ WHERE t.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted')) AND NOT EXISTS (
+  SELECT FROM site_owner o WHERE o.connection_id = t.connection_id AND o.site_id = t.site_id))
+
+-- name: fitting
+-- Which findings fit. A filter that is null does not filter.
+(%(connection)s::text[] IS NULL
          OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
     AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
       SELECT connection_id, site_id FROM site WHERE lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
@@ -20,6 +47,13 @@ WITH page AS MATERIALIZED (
         OR device_uuid::text IN (SELECT lower(unnest(%(device)s::text[]))) OR device_id::text = ANY (%(device)s)))
     AND (%(application)s::text IS NULL OR (f.connection_id, f.software_id) IN (
       SELECT connection_id, software_id FROM software WHERE strpos(lower(name), lower(%(application)s)) > 0))
+
+-- name: findings
+-- Findings, the worst first. The key of the order is unique over all connections, since a finding's id is. The page
+-- is cut before anything is looked up for it: joined first, the planner multiplies devices with software.
+WITH page AS MATERIALIZED (
+  SELECT f.* FROM {finding} f
+  WHERE {fitting}
     AND (%(state)s::smallint[] IS NULL OR f.state = ANY (%(state)s))
     AND (%(detected_since)s::timestamptz IS NULL OR f.detected_at >= %(detected_since)s)
     AND (%(changed_since)s::timestamptz IS NULL OR f.changed_at >= %(changed_since)s)
@@ -49,7 +83,7 @@ ORDER BY -f.severity, -coalesce(f.score, -1), f.finding_id
 SELECT d.device_uuid AS id, c.name AS connection, coalesce(d.name, '') AS name, s.name AS site,
   d.site_id::text AS site_id, d.os, d.os_type, d.machine_type, d.domain, d.agent_version, d.last_active_at, d.state,
   d.device_id::text AS agent_id, d.agent_uuid, d.registered_at, d.scanned_at, d.changed_at
-FROM device d
+FROM {device} d
 JOIN connection c ON c.connection_id = d.connection_id
 LEFT JOIN site s ON s.connection_id = d.connection_id AND s.site_id = d.site_id
 WHERE c.state <> 'deleted'
@@ -69,20 +103,8 @@ LIMIT %(limit)s
 -- name: software
 -- Application versions with findings that are not resolved, by name: on how many devices, how bad.
 WITH chosen AS MATERIALIZED (
-  SELECT f.connection_id, f.device_id, f.software_id, f.severity FROM finding f
-  WHERE f.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted'))
-    AND (%(connection)s::text[] IS NULL
-         OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
-    AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
-      SELECT connection_id, site_id FROM site WHERE lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
-    AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
-    AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
-      SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
-    AND (%(device)s::text[] IS NULL OR (f.connection_id, f.device_id) IN (
-      SELECT connection_id, device_id FROM device WHERE lower(name) IN (SELECT lower(unnest(%(device)s::text[])))
-        OR device_uuid::text IN (SELECT lower(unnest(%(device)s::text[]))) OR device_id::text = ANY (%(device)s)))
-    AND (%(application)s::text IS NULL OR (f.connection_id, f.software_id) IN (
-      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), lower(%(application)s)) > 0))
+  SELECT f.connection_id, f.device_id, f.software_id, f.severity FROM {finding} f
+  WHERE {fitting}
     AND f.state <> %(resolved)s
 )
 SELECT w.name, w.vendor, w.version, count(DISTINCT (f.connection_id, f.device_id)) AS devices,
@@ -95,6 +117,84 @@ WHERE (%(after_name)s::text IS NULL
 GROUP BY w.name, w.vendor, w.version
 ORDER BY w.name, w.vendor, w.version
 LIMIT %(limit)s
+
+-- name: sites
+-- Sites by name: whose they are, and what is there. The page is cut before anything is counted.
+WITH page AS MATERIALIZED (
+  SELECT s.* FROM {site} s
+  WHERE (%(connection)s::text[] IS NULL
+         OR s.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
+    AND (%(site)s::text[] IS NULL OR lower(s.name) IN (SELECT lower(unnest(%(site)s::text[])))
+         OR s.site_id::text = ANY (%(site)s))
+    AND (%(after_id)s::bigint IS NULL OR (coalesce(s.name, ''), s.connection_id, s.site_id)
+         > (%(after_name)s::text, %(after_connection)s::bigint, %(after_id)s::bigint))
+  ORDER BY coalesce(s.name, ''), s.connection_id, s.site_id
+  LIMIT %(limit)s
+)
+SELECT s.site_id::text AS id, s.connection_id AS place, c.name AS connection, coalesce(s.name, '') AS name,
+  s.vendor ->> 'accountName' AS account, CASE WHEN s.gone_at IS NULL THEN s.state ELSE 'gone' END AS state,
+  w.organization_id, w.organization_name, coalesce(d.devices, 0) AS devices, f.open_findings
+FROM page s
+JOIN connection c ON c.connection_id = s.connection_id
+{owner}
+LEFT JOIN (
+  SELECT connection_id, site_id, count(*) AS devices FROM device
+  WHERE (connection_id, site_id) IN (SELECT connection_id, site_id FROM page) AND NOT state = ANY (%(retired)s)
+  GROUP BY connection_id, site_id
+) d ON d.connection_id = s.connection_id AND d.site_id = s.site_id
+CROSS JOIN LATERAL (
+  SELECT count(*) AS open_findings FROM finding f
+  WHERE f.connection_id = s.connection_id AND f.site_id = s.site_id AND f.state <> %(resolved)s
+) f
+ORDER BY coalesce(s.name, ''), s.connection_id, s.site_id
+
+-- name: owner
+-- Whose a site is, for a caller who sees them all.
+LEFT JOIN LATERAL (
+  SELECT g.organization_uuid::text AS organization_id, g.name AS organization_name
+  FROM site_owner o JOIN organization g USING (organization_id)
+  WHERE o.connection_id = s.connection_id AND o.site_id = s.site_id
+) w ON true
+
+-- name: owner_is_the_caller
+-- The same for a caller who sees his own sites alone.
+CROSS JOIN (SELECT %(own_id)s::text AS organization_id, %(own_name)s::text AS organization_name) w
+
+-- name: changes
+-- Entries of the change log, the newest first, connection by connection first, since that is how their index goes.
+SELECT h.change_id, h.at, h.kind, c.name AS connection, s.name AS site, h.site_id::text AS site_id,
+  h.subject_id::text AS subject_id, h.detail
+FROM connection c
+CROSS JOIN LATERAL (
+  SELECT h.* FROM {change} h
+  WHERE h.connection_id = c.connection_id
+    AND (%(before)s::bigint IS NULL OR h.change_id < %(before)s)
+    AND (%(kind)s::smallint[] IS NULL OR h.kind = ANY (%(kind)s))
+    AND (%(changed_since)s::timestamptz IS NULL OR h.at >= %(changed_since)s)
+    AND (%(site)s::text[] IS NULL OR h.site_id::text = ANY (%(site)s) OR h.site_id IN (
+      SELECT site_id FROM site WHERE connection_id = c.connection_id
+        AND lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
+  ORDER BY h.change_id DESC LIMIT %(limit)s
+) h
+LEFT JOIN site s ON s.connection_id = h.connection_id AND s.site_id = h.site_id
+WHERE c.state <> 'deleted' AND (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
+ORDER BY h.change_id DESC LIMIT %(limit)s
+
+-- name: is_called
+-- Whether this is what an organization is called: its name, its id, or its path.
+WITH RECURSIVE line AS (
+  SELECT organization_id, parent_id, name, name AS path FROM organization WHERE organization_id = %(organization_id)s
+  UNION ALL
+  SELECT line.organization_id, o.parent_id, line.name, o.name || ' / ' || line.path
+  FROM line JOIN organization o ON o.organization_id = line.parent_id
+)
+SELECT EXISTS (SELECT FROM line WHERE %(text)s IN (name, path)) OR EXISTS (
+  SELECT FROM organization
+  WHERE organization_id = %(organization_id)s AND organization_uuid::text = lower(%(text)s))
+
+-- name: organization
+-- An organization as items name it.
+SELECT organization_uuid::text AS id, name FROM organization WHERE organization_id = %(organization_id)s
 
 -- name: runs
 -- The newest runs, connection by connection first, since that is how their index goes.

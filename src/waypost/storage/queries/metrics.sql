@@ -43,3 +43,20 @@ WHERE c.state IN ('pending', 'active') AND s.next_at <= now()
 -- Any sealed token: whether the master key opens it tells whether it is the right one.
 SELECT c.connection_uuid, k.credential_id, k.sealed_key, k.sealed_token
 FROM credential k JOIN connection c USING (connection_id) LIMIT 1
+
+-- name: drift
+-- What of the mapping needs a person, by kind; the kinds of which there is none are told too, for alerts to go by.
+SELECT k.kind, count(d.drift_id)
+FROM unnest(ARRAY['new_site', 'new_account', 'gone_site', 'expired_site', 'renamed_site', 'renamed_account',
+  'moved_site', 'domain_contradiction', 'two_organizations', 'empty_organization', 'archived_organization'])
+  AS k (kind)
+LEFT JOIN drift d ON d.kind = k.kind AND d.ended_at IS NULL
+  AND (d.connection_id IS NULL OR d.connection_id IN (SELECT connection_id FROM connection WHERE state <> 'deleted'))
+GROUP BY k.kind ORDER BY k.kind
+
+-- name: sites
+-- Sites that are listed, by what holds about them.
+SELECT k.decision, count(t.site_id)
+FROM unnest(ARRAY['mapped', 'ignored', 'undecided']) AS k (decision)
+LEFT JOIN site_standing t ON t.decision = k.decision AND t.standing IN ('active', 'expired')
+GROUP BY k.decision ORDER BY k.decision

@@ -2,6 +2,12 @@
 -- Everything that was pulled through a connection, statement by statement: what is cut off is begun again.
 DELETE FROM change WHERE connection_id = %(connection_id)s
 
+-- name: decisions
+DELETE FROM mapping WHERE connection_id = %(connection_id)s
+
+-- name: decided_before
+DELETE FROM mapping_change WHERE connection_id = %(connection_id)s
+
 -- name: quarantine
 DELETE FROM quarantine WHERE connection_id = %(connection_id)s
 

@@ -146,11 +146,12 @@ ON CONFLICT (connection_id, stream, content_hash) DO UPDATE
 SET last_seen_at = now(), run_id = excluded.run_id, reason = excluded.reason
 
 -- name: list
--- The newest runs, for people.
+-- The newest runs, for people; of an organization's own connections, where it is given.
 SELECT r.run_id, r.pull_id, c.name AS connection, r.stream, r.kind, r.state, r.started_at, r.finished_at, r.worker,
   CASE WHEN r.state = 'running' THEN r.busy_seconds + extract(epoch FROM now() - r.resumed_at)
        ELSE r.busy_seconds END AS seconds,
   r.since, r.counts, r.warnings, r.error
 FROM sync_run r JOIN connection c USING (connection_id)
 WHERE c.state <> 'deleted' AND (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
+  AND (%(organization_id)s::bigint IS NULL OR c.organization_id = %(organization_id)s)
 ORDER BY r.started_at DESC, r.run_id LIMIT %(limit)s

@@ -1,0 +1,1 @@
+"""Mapping: which account or site of which console belongs to which organization."""
