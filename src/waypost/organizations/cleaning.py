@@ -75,6 +75,7 @@ def generic(name: str) -> bool:
     return clean(name).generic
 
 
+@functools.lru_cache(maxsize=32_768)  # one save asks about the same names several times; 20 MB when full
 def clean(name: str) -> Cleaned:
     """Take from a name what does not tell whose it is."""
     words = folding.words_of(name)
