@@ -217,8 +217,8 @@ def site_list(
 
     async def work() -> None:
         page = await _page(reading.sites, filters, organization, limit, cursor)
-        columns = ["name", "account", "connection", "state", "organization", "devices", "open findings"]
-        output.listing(page, columns, _site, as_json=as_json, numbers="devices", whole="state,open findings")
+        columns = ["name", "account", "connection", "state", "organization", "devices", "findings"]
+        output.listing(page, columns, _site, as_json=as_json, numbers="devices findings", whole="state")
 
     means.run(work())
 

@@ -144,7 +144,7 @@ def _nothing(found: Difference, *, as_json: bool) -> None:
         output.json(described(found, dry_run=False))
     elif found.unchanged:
         output.out.print(
-            f"Nothing would change: {text.count(found.unchanged, 'decision')} stands like that already."
+            f"Nothing would change: {text.count(found.unchanged, 'decision')} would stay as before."
         )
     else:
         output.out.print("Nothing would change: there is nothing to decide.")
