@@ -213,12 +213,21 @@ def test_a_whole_account(mapping: Callable[..., Any]) -> None:
 
 def test_asked_at_a_terminal(waypost: Any, mapping: Callable[..., Any]) -> None:
     """On a terminal the difference is shown and then asked about; elsewhere nothing is saved without --yes."""
-    mapping("save", "Globex=Initech").refused(2, "confirmation", "--dry-run", "--yes")
+    _unconfirmed(mapping("save", "Globex=Initech"))
+    mapping("save", "Nobody's=Initech").refused(2, "Nobody's", "Code: mapping.scope")
     assert "Nothing was changed" in _at_terminal(waypost, "n", "mapping", "save", "Globex=Initech")
     assert shown(mapping)["Managed clients/Globex"] is None
     told = _at_terminal(waypost, "y", "mapping", "save", "Globex=Initech")
     assert told.index("1 decision for 1 site") < told.index("Saved 1 decision")
     assert shown(mapping)["Managed clients/Globex"] == "Initech"
+
+
+def _unconfirmed(ended: Any) -> None:
+    """It showed what would change, and ended there, since nobody could be asked."""
+    assert ended.code == 2
+    assert "change hands" in ended.out
+    for word in ("nothing was changed", "--dry-run", "--yes"):
+        assert word in ended.err
 
 
 def _at_terminal(waypost: Any, answer: str, *arguments: str) -> str:
@@ -278,7 +287,7 @@ def test_a_file_there_and_back(mapping: Callable[..., Any], tmp_path: Path) -> N
     _write(file, rows)
     before = shown(mapping)
     assert "Globex Corporation" in mapping("import", str(file), "--dry-run").done().out
-    mapping("import", str(file)).refused(2, "--yes")
+    _unconfirmed(mapping("import", str(file)))
     assert shown(mapping) == before
     mapping("import", str(file), "--yes").done()
     assert shown(mapping)["Managed clients/Globex"] == "Globex Corporation"
@@ -319,7 +328,7 @@ def test_the_history(mapping: Callable[..., Any]) -> None:
     assert "PROD_Initech Ltd" in mapping("history", saved["id"]).done().out
     before = shown(mapping)
     assert "Initech" in mapping("undo", saved["id"], "--dry-run").done().out
-    mapping("undo", saved["id"]).refused(2, "--yes")
+    _unconfirmed(mapping("undo", saved["id"]))
     assert shown(mapping) == before
     undone = mapping("undo", saved["id"], "--yes", "--json").done().document
     assert set(shown(mapping).values()) == {None}

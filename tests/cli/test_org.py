@@ -94,8 +94,7 @@ def test_all_that_is_said(waypost: Any) -> None:
         (("import",), ("Either a file or --from-console",)),
         (("import", "x.csv", "--from-console"), ("Either a file or --from-console",)),
         (("import", "x.csv", "--kind", "site"), ("go with --from-console",)),
-        (("import", "x.csv"), ("--yes",)),
-        (("import", "none.csv", "--yes"), ("none.csv", "Code: sheet")),
+        (("import", "none.csv"), ("none.csv", "Code: sheet")),
         (
             ("import", "--from-console", "--connection", "nobody", "--yes"),
             ("nobody", "Code: connection.unknown"),
@@ -207,8 +206,7 @@ def test_from_the_console(make_waypost: Callable[[], Any], console: Simulator) -
     names = sorted(item["name"] for item in foreseen["items"] if item["action"] == "add")
     assert names
     assert listed(waypost) == []
-    waypost("org", "import", "--from-console").refused(2, "--yes")
-    done = waypost("org", "import", "--from-console", "--connection", "ACME", "--yes").done().out
+    done = waypost("org", "import", "--from-console", "--connection", "ACME").done().out
     assert "Next: waypost mapping suggest" in done
     assert sorted(item["name"] for item in listed(waypost)) == names
     again = waypost("org", "import", "--from-console", "--yes", "--json").done().document

@@ -14,23 +14,19 @@ DryRun = Annotated[bool, Parameter(negative=(), help="Show what it would change,
 _AGREED: Final = frozenset({"y", "yes"})
 
 
-def possible(*, yes: bool, dry_run: bool = False) -> None:
-    """See, before anything is read, that whoever is to be asked can be.
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether what was just shown is to be done; asks whoever sits at the terminal.
 
     Raises:
         UsageError: Nobody is there to ask.
     """
-    if not (yes or dry_run or sys.stdin.isatty()):
-        raise errors.UsageError(
-            "This asks for confirmation, and there is no terminal to ask at.",
-            remedy="--dry-run shows what it would change; --yes does it without asking.",
-        )
-
-
-def agreed(question: str, *, yes: bool) -> bool:
-    """Whether it is to be done; asks whoever sits at the terminal."""
     if yes:
         return True
+    if not anybody():
+        raise errors.UsageError(
+            "This asks for confirmation, and there is no terminal to ask at; nothing was changed.",
+            remedy="--dry-run shows what it would change; --yes does it without asking.",
+        )
     try:
         answer = output.err.input(f"{question} [y/N] ", markup=False)
     except EOFError:
@@ -39,3 +35,8 @@ def agreed(question: str, *, yes: bool) -> bool:
         return True
     output.err.print("Nothing was changed.")
     return False
+
+
+def anybody() -> bool:
+    """Whether somebody is there to ask."""
+    return sys.stdin.isatty()

@@ -62,7 +62,6 @@ def import_(file: Path, *, dry_run: DryRun = False, yes: Yes = False, as_json: J
     file
         The CSV file.
     """
-    asking.possible(yes=yes, dry_run=dry_run)
     content = sheets.load(file)
 
     async def work() -> None:
@@ -115,7 +114,6 @@ def undo(save: str, *, dry_run: DryRun = False, yes: Yes = False, as_json: Json 
     save
         Its id, as `waypost mapping history` shows it.
     """
-    asking.possible(yes=yes, dry_run=dry_run)
     wanted = save_id(save)
 
     async def work() -> None:

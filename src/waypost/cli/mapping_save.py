@@ -71,7 +71,6 @@ def save(
             remedy="Say what: SCOPE=ORGANIZATION, --ignore, --undecide, --accept sure, or --file. "
             "`waypost mapping suggest` shows what there is to decide.",
         )
-    asking.possible(yes=yes, dry_run=dry_run)
     content = sheets.load(file) if file else b""
 
     async def work() -> None:

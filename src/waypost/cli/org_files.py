@@ -74,8 +74,8 @@ def import_(
         )
     if file is not None and (connection or kind):
         raise errors.UsageError("--connection and --kind go with --from-console.", remedy="Leave them out.")
-    asking.possible(yes=yes, dry_run=dry_run)
-    options = {"dry_run": dry_run, "yes": yes, "as_json": as_json}
+    # What is new can be looked at and archived; unlike a mapping it shows nobody anything. A script need not say yes.
+    options = {"dry_run": dry_run, "yes": yes or not asking.anybody(), "as_json": as_json}
     if file is None:
         means.run(_make(connection or None, kind or Kind.SITE, **options))
     else:
