@@ -135,7 +135,7 @@ def test_a_bound_key(service: Any) -> None:
         key("POST", f"{path}/archive").refused(403, "access.scope")
         key("POST", f"{path}/restore").refused(403, "access.scope")
     key("GET", f"{ORGANIZATIONS}/export").refused(403, "access.scope")
-    key("POST", f"{ORGANIZATIONS}/from_console", {"dry_run": True}).refused(403, "access.scope")
+    key("POST", f"{ORGANIZATIONS}/from-console", {"dry_run": True}).refused(403, "access.scope")
     sent(key, "x,,,,,").refused(403, "access.scope")
 
 
@@ -194,16 +194,16 @@ def test_from_the_console(service: Any, console: Simulator) -> None:
     pull = service("POST", f"/api/v1/connections/{connection['id']}/sync").done(202).document
     service("GET", f"/api/v1/syncs/{pull['pull_id']}/events").done()
     body = {"connection": "W console", "dry_run": True}
-    foreseen = service("POST", f"{ORGANIZATIONS}/from_console", body).done().document
+    foreseen = service("POST", f"{ORGANIZATIONS}/from-console", body).done().document
     assert foreseen["added"] + foreseen["skipped"] == len(foreseen["items"])
     assert foreseen["items"]
     names = {item["name"] for item in foreseen["items"] if item["action"] == "add"}
-    made = service("POST", f"{ORGANIZATIONS}/from_console", body | {"dry_run": False}).done().document
+    made = service("POST", f"{ORGANIZATIONS}/from-console", body | {"dry_run": False}).done().document
     assert made == foreseen | {"dry_run": False}
     there = {item["name"] for item in service.get(f"{ORGANIZATIONS}?limit=1000")["items"]}
     assert names <= there
-    again = service("POST", f"{ORGANIZATIONS}/from_console", body).done().document
+    again = service("POST", f"{ORGANIZATIONS}/from-console", body).done().document
     assert again["added"] == 0
     body = {"connection": "nobody's"}
-    service("POST", f"{ORGANIZATIONS}/from_console", body).refused(404, "connection.unknown")
+    service("POST", f"{ORGANIZATIONS}/from-console", body).refused(404, "connection.unknown")
     service("DELETE", f"/api/v1/connections/{connection['id']}?purge=true").done(204)

@@ -115,7 +115,7 @@ async def export_organizations(call: Called) -> Response[str]:
 
 
 @post(
-    "/organizations/from_console",
+    "/organizations/from-console",
     operation_id="makeOrganizations",
     tags=["organizations"],
     summary="Make an organization of each site or account that is nobody's",
