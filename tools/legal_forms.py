@@ -1,4 +1,4 @@
-"""Write `src/waypost/organizations/legal_forms.txt` from the table of legal forms that rigour has.
+"""Write `src/waypost/organizations/matching/legal_forms.txt` from the table of legal forms that rigour has.
 
     python tools/legal_forms.py rigour-2.6.1/rust/data/names/org_types.json
 
@@ -10,9 +10,16 @@ import json
 import pathlib
 import sys
 
-from waypost.organizations import folding
+from waypost.organizations.matching import folding
 
-TARGET = pathlib.Path(__file__).parent.parent / "src" / "waypost" / "organizations" / "legal_forms.txt"
+TARGET = (
+    pathlib.Path(__file__).parent.parent
+    / "src"
+    / "waypost"
+    / "organizations"
+    / "matching"
+    / "legal_forms.txt"
+)
 HEAD = """\
 # Legal forms of companies in many languages, folded: lower case, no accents. Written by tools/legal_forms.py.
 #

@@ -7,8 +7,7 @@ import time
 
 import msgspec
 
-from waypost.organizations import cleaning
-from waypost.organizations.matching import Index, Known, Subject
+from waypost.organizations.matching import Index, Known, Subject, cleaning
 
 ONE_BY_ONE = 300
 

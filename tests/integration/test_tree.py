@@ -13,7 +13,7 @@ from waypost.access.audit import Actor
 from waypost.connections.connection import Connection
 from waypost.organizations import drift, registry
 from waypost.organizations.drift import Drift
-from waypost.organizations.drift_items import DriftItem
+from waypost.organizations.drift.items import DriftItem
 from waypost.organizations.mapping import saving
 from waypost.organizations.mapping.decisions import Decided, Kind, Wish
 from waypost.sync import refresh, streams

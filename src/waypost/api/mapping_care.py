@@ -14,7 +14,7 @@ from waypost.api.mapping_bodies import OfConnection, OfOrganization, Refreshing,
 from waypost.api.pages import Cursor, Limit, Page
 from waypost.organizations import drift, sheets
 from waypost.organizations.drift import Drift
-from waypost.organizations.drift_items import DriftItem
+from waypost.organizations.drift.items import DriftItem
 from waypost.organizations.mapping import exchange, paging, saving
 from waypost.organizations.mapping.decisions import Saved
 from waypost.sync import refresh

@@ -14,7 +14,7 @@ from waypost.cli import means, output
 from waypost.cli.output import Json
 from waypost.organizations import drift
 from waypost.organizations.drift import Drift
-from waypost.organizations.drift_items import DriftItem
+from waypost.organizations.drift.items import DriftItem
 from waypost.organizations.mapping import paging
 from waypost.sync import refresh
 from waypost.sync.refresh import Refreshed, State

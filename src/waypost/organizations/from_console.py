@@ -13,11 +13,12 @@ import msgspec
 
 from waypost import errors
 from waypost.access.audit import Actor
-from waypost.organizations import cleaning, drift, fields, storing
+from waypost.organizations import drift, fields, storing
 from waypost.organizations.mapping import directory, estate
 from waypost.organizations.mapping.decisions import Kind
 from waypost.organizations.mapping.directory import Directory
 from waypost.organizations.mapping.estate import Estate, Scope
+from waypost.organizations.matching import cleaning
 from waypost.storage.database import Connection
 
 _APART: Final = re.compile(r"\s*#\w+\s*|\s*[\[\](){}<>#_|/]+\s*|\s+[-–—•·]+\s+")  # noqa: RUF001  # dashes as people write them

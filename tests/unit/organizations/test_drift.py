@@ -13,9 +13,9 @@ from waypost import errors
 from waypost.access.audit import Actor
 from waypost.connections.connection import Connection
 from waypost.connections.probe import Identity
-from waypost.organizations import drift, drift_items, registry, remedies
-from waypost.organizations.drift import Drift
-from waypost.organizations.drift_items import DriftItem
+from waypost.organizations import drift, registry
+from waypost.organizations.drift import Drift, items, remedies
+from waypost.organizations.drift.items import DriftItem
 from waypost.organizations.mapping import saving
 from waypost.organizations.mapping.decisions import Kind, Wish
 from waypost.storage import queries
@@ -489,5 +489,5 @@ async def test_who_kept_it_is_in_the_audit_log(watch: Watch) -> None:
 
 def test_every_kind_is_told_and_ended() -> None:
     """No kind of drift is without a sentence or a step, and the metric tells each."""
-    assert set(drift_items._MESSAGES) == set(remedies._STEPS) == set(Drift)
+    assert set(items._MESSAGES) == set(remedies._STEPS) == set(Drift)
     assert all(f"'{kind}'" in queries.metrics.drift for kind in Drift)

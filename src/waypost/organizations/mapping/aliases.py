@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from waypost.organizations import cleaning
-from waypost.organizations.cleaning import Cleaned
 from waypost.organizations.mapping.decisions import Decided
 from waypost.organizations.mapping.directory import Directory
 from waypost.organizations.mapping.estate import Key
 from waypost.organizations.mapping.wishes import Choice
+from waypost.organizations.matching import cleaning
+from waypost.organizations.matching.cleaning import Cleaned
 
 
 def learned(directory: Directory, changes: Sequence[Choice]) -> Mapping[Key, str]:

@@ -12,7 +12,7 @@ from waypost import errors
 from waypost.organizations import drift as drifting
 from waypost.organizations import registry
 from waypost.organizations.drift import Drift
-from waypost.organizations.drift_items import DriftItem
+from waypost.organizations.drift.items import DriftItem
 from waypost.organizations.mapping import history, suggestions, view
 from waypost.organizations.mapping.decisions import Decided, Kind, ScopeItem
 from waypost.organizations.mapping.estate import Console

@@ -9,11 +9,10 @@ from typing import Final
 
 import msgspec
 
-from waypost.organizations import cleaning
 from waypost.organizations.mapping.decisions import Decided, Kind
 from waypost.organizations.mapping.directory import Directory
 from waypost.organizations.mapping.estate import Estate, Key, Scope
-from waypost.organizations.matching import Candidate, Grade, Index, Subject
+from waypost.organizations.matching import Candidate, Grade, Index, Subject, cleaning
 
 Domains = Mapping[Key, Mapping[str, int]]
 """The domains of each site's devices, and how many have each."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.organizations import cleaning
+from waypost.organizations.matching import cleaning
 
 SAME = {
     "acme": [

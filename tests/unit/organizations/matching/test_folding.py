@@ -4,7 +4,7 @@
 
 import pytest
 
-from waypost.organizations import folding
+from waypost.organizations.matching import folding
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from importlib import resources
 from typing import Final
 
 _LISTS: Final = tomllib.loads(
-    resources.files("waypost.organizations").joinpath("vocabulary.toml").read_text(encoding="utf-8")
+    resources.files("waypost.organizations.matching").joinpath("vocabulary.toml").read_text(encoding="utf-8")
 )
 
 

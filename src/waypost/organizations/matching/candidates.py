@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from waypost.organizations.cleaning import Cleaned
+from waypost.organizations.matching.cleaning import Cleaned
 
 
 class Grade(StrEnum):

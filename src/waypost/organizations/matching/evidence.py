@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from waypost.organizations.candidates import Candidate, Grade, Known, Spelling, Subject
-from waypost.organizations.cleaning import Cleaned
+from waypost.organizations.matching.candidates import Candidate, Grade, Known, Spelling, Subject
+from waypost.organizations.matching.cleaning import Cleaned
 
 MUCH_ALIKE: Final = 0.85
 """Names that resemble each other so much are likely the same."""

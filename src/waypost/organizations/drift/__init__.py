@@ -2,7 +2,7 @@
 
 A mapping holds by the console's id, whatever a site is called or whose domain its devices join; what speaks against it
 is told and never acted upon. Each drift is a row from when it began to when it settled, and an entry of the change log
-at either end. How it is told to people is in `drift_items`, what they can do about it in `remedies`.
+at either end. How it is told to people is in `items`, what they can do about it in `remedies`.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from psycopg.rows import class_row, dict_row
 from waypost import errors
 from waypost.access import audit
 from waypost.access.audit import Actor
-from waypost.organizations import drift_items, new_names, remedies
-from waypost.organizations.drift_items import DriftItem
+from waypost.organizations.drift import items, new_names, remedies
+from waypost.organizations.drift.items import DriftItem
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified.words import RETIRED, ChangeKind, FindingState
@@ -164,7 +164,7 @@ async def listed(
     }
     async with db.cursor(row_factory=class_row(remedies.Row)) as cursor:
         await cursor.execute(queries.drift.listed, facts)
-        return [drift_items.item(row) for row in await cursor.fetchall()]
+        return [items.item(row) for row in await cursor.fetchall()]
 
 
 async def keep(db: Connection, actor: Actor, drift_id: UUID) -> None:

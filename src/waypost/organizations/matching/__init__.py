@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from waypost.organizations import candidates, cleaning, domains, evidence
-from waypost.organizations.candidates import Spelling
-from waypost.organizations.cleaning import Cleaned
-from waypost.organizations.evidence import Evidence
-from waypost.organizations.similarity import Names
+from waypost.organizations.matching import candidates, cleaning, domains, evidence
+from waypost.organizations.matching.candidates import Spelling
+from waypost.organizations.matching.cleaning import Cleaned
+from waypost.organizations.matching.evidence import Evidence
+from waypost.organizations.matching.similarity import Names
 
 MOST_CANDIDATES: Final = 5
 LEAST_ALIKE: Final = 0.005

@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.organizations.similarity import Names
+from waypost.organizations.matching.similarity import Names
 
 KNOWN = [
     ("kerensen", "consulting"),

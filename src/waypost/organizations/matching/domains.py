@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from waypost.organizations.vocabulary import PUBLIC_DOMAINS
+from waypost.organizations.matching.vocabulary import PUBLIC_DOMAINS
 
 _TRACE: Final = 0.1
 """A domain of fewer of the devices says nothing: a visitor's laptop."""

@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from waypost.organizations import folding
-from waypost.organizations.folding import Word
-from waypost.organizations.vocabulary import (
+from waypost.organizations.matching import folding
+from waypost.organizations.matching.folding import Word
+from waypost.organizations.matching.vocabulary import (
     BUSINESS,
     EMBEDDED_FORMS,
     GENERIC,
@@ -249,6 +249,10 @@ def _without_embedded_form(word: str, left_out: list[str]) -> str:
 @functools.cache
 def _legal_forms() -> frozenset[str]:
     """All legal forms, each without spaces."""
-    text = resources.files("waypost.organizations").joinpath("legal_forms.txt").read_text(encoding="utf-8")
+    text = (
+        resources.files("waypost.organizations.matching")
+        .joinpath("legal_forms.txt")
+        .read_text(encoding="utf-8")
+    )
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(line.replace(" ", "") for line in lines)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from waypost.organizations import remedies
+from waypost.organizations.drift import remedies
+from waypost.organizations.drift.remedies import Remedy, Row
 from waypost.organizations.mapping.decisions import OrganizationRef
-from waypost.organizations.remedies import Remedy, Row
 
 
 class Detail(msgspec.Struct, frozen=True, omit_defaults=True):

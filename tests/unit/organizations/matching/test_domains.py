@@ -2,7 +2,7 @@
 
 import pytest
 
-from waypost.organizations import domains
+from waypost.organizations.matching import domains
 
 
 @pytest.mark.parametrize(
