@@ -423,6 +423,6 @@ def test_lists_in_pages(mapping: Callable[..., Any]) -> None:
             cursor = page["next_cursor"]
         assert parts == whole
         mapping(*command, "--limit", "0").refused(2, "limit")
-        mapping(*command, "--limit", "1001").refused(2, "limit")
+        mapping(*command, "--limit", "100001").refused(2, "limit")
     cursor = mapping("show", "--limit", "1", "--json").done().document["next_cursor"]
     mapping("suggest", "--cursor", cursor).refused(2, "other filters")

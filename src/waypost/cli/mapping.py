@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from waypost.access.keys import Scope
 from waypost.cli import mapping_care, mapping_history, mapping_save, means, output
 from waypost.cli import mapping_text as text
+from waypost.cli.lists import Cursor, Limit
 from waypost.cli.output import Json
 from waypost.organizations.mapping import paging
 from waypost.organizations.mapping.decisions import Decided, Kind
@@ -20,8 +21,6 @@ T = TypeVar("T")
 
 app = App(name="mapping", help="Mapping: which site or account belongs to which organization.")
 
-Limit = Annotated[int, Parameter(help=f"Rows, at most {paging.MOST:,}.")]
-Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
 Flag = Annotated[bool, Parameter(negative=())]
 
 

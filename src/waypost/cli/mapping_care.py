@@ -11,6 +11,7 @@ from waypost import errors
 from waypost.access.keys import Scope
 from waypost.cli import mapping_text as text
 from waypost.cli import means, output
+from waypost.cli.lists import Cursor, Limit
 from waypost.cli.output import Json
 from waypost.organizations import drift
 from waypost.organizations.drift import Drift
@@ -18,9 +19,6 @@ from waypost.organizations.drift.items import DriftItem
 from waypost.organizations.mapping import paging
 from waypost.sync import refresh
 from waypost.sync.refresh import Refreshed, State
-
-Limit = Annotated[int, Parameter(help=f"Rows, at most {paging.MOST:,}.")]
-Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
 
 
 def refresh_(

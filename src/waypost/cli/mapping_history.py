@@ -15,14 +15,12 @@ from waypost.access.keys import Scope
 from waypost.cli import asking, mapping_save, means, output
 from waypost.cli import mapping_text as text
 from waypost.cli.asking import DryRun, Yes
+from waypost.cli.lists import Cursor, Limit
 from waypost.cli.output import Json
 from waypost.organizations import sheets
 from waypost.organizations.mapping import exchange, history, paging, saving, undoing
 from waypost.organizations.mapping.decisions import Kind
 from waypost.organizations.mapping.history import ChangeItem, SaveItem
-
-Limit = Annotated[int, Parameter(help=f"Rows, at most {paging.MOST:,}.")]
-Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
 
 
 def export(*, output_: Annotated[Path | None, Parameter(name="--output")] = None) -> None:

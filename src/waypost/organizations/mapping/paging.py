@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -23,9 +23,7 @@ from waypost.organizations.matching import Grade
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified import cursors, names
-
-MOST: Final = 1_000
-"""Items of a page."""
+from waypost.unified.reading import MOST
 
 T = TypeVar("T")
 
