@@ -155,7 +155,9 @@ async def test_interrupted_by_hand(
     number: signal.Signals, hub: Hub, start_simulator: Start, waypost: Program, database_url: str
 ) -> None:
     """Ctrl-C and a polite kill leave a run to go on with, and say so."""
-    console = start_simulator(**ESTATE, seed=60)
+    console = start_simulator(
+        **{**ESTATE, "latency": 150}, seed=60
+    )  # so that there is something left to stop
     connection = await hub.add(console.url, console.token)
     with waypost.start("sync") as running:
         assert running.wait_until_at("risks", pages=3), running.output
