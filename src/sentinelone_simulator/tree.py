@@ -23,11 +23,7 @@ class ImpossibleError(Exception):
 
 
 class Step(msgspec.Struct, forbid_unknown_fields=True, rename="camel", tag_field="do"):
-    """One thing that is done to the tree."""
-
-    def take(self, console: Console) -> Node:
-        """Do it; answers the account or site that it was done to."""
-        raise NotImplementedError
+    """One thing that is done to the tree; `take` does it, and answers the account or site that it was done to."""
 
 
 class AddAccount(Step, tag="add_account"):

@@ -14,6 +14,7 @@ from support.hub import Hub
 from support.simulator import Document
 from waypost.connections.connection import Connection
 from waypost.unified import reading
+from waypost.unified.items import FindingItem
 
 Key = tuple[int, str, str, str, str]
 """A finding: agent id, CVE, application name, vendor, version."""
@@ -178,7 +179,7 @@ async def assert_read_alike(hub: Hub, connection: Connection, holds: Held, *, li
     while True:
         page = await reading.findings(hub.db, filters, limit=limit, cursor=cursor)
         for item in page.items:
-            assert isinstance(item, reading.FindingItem)
+            assert isinstance(item, FindingItem)
             software = item.software
             key = (agents[item.device.id], item.cve, software.name, software.vendor, software.version)
             assert key not in seen, f"{key} is on two pages"

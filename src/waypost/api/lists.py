@@ -3,19 +3,22 @@
 A key that is bound to an organization reads its effective sites' rows, through both walls of `unified/reading.py`.
 """
 
-from typing import Annotated, Final
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final, TypeVar
 
 from litestar import get
 from litestar.params import Parameter, QueryParameter
 
 from waypost.access.keys import Scope
 from waypost.api import guard
-from waypost.api.calls import Called
+from waypost.api.calls import Call, Called
 from waypost.api.pages import Cursor, Limit, Page
 from waypost.unified import reading
-from waypost.unified.reading import ChangeItem, DeviceItem, Filters, FindingItem, SiteItem, SoftwareItem
+from waypost.unified.items import ChangeItem, DeviceItem, FindingItem, SiteItem, SoftwareItem
+from waypost.unified.reading import Filters, ListPage
 from waypost.unified.words import ChangeKind, DeviceState, FindingState, Severity, word
 
+I = TypeVar("I")  # noqa: E741  # an item
 _WORDS: Final = "Several are separated by commas."
 
 
@@ -94,10 +97,7 @@ async def list_findings(
         changed_since=changed_since,
         organization=await call.narrowed(organization),
     )
-    page = await reading.findings(
-        call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor
-    )
-    return Page(page.items, page.next_cursor)
+    return await _page(reading.findings, call, filters, limit, cursor)
 
 
 @get(
@@ -127,10 +127,7 @@ async def list_devices(
         changed_since=changed_since,
         organization=await call.narrowed(organization),
     )
-    page = await reading.devices(
-        call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor
-    )
-    return Page(page.items, page.next_cursor)
+    return await _page(reading.devices, call, filters, limit, cursor)
 
 
 @get(
@@ -163,10 +160,7 @@ async def list_software(
         application=application,
         organization=await call.narrowed(organization),
     )
-    page = await reading.software(
-        call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor
-    )
-    return Page(page.items, page.next_cursor)
+    return await _page(reading.software, call, filters, limit, cursor)
 
 
 @get(
@@ -190,10 +184,7 @@ async def list_sites(
         site=_one(site),
         organization=await call.narrowed(organization),
     )
-    page = await reading.sites(
-        call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor
-    )
-    return Page(page.items, page.next_cursor)
+    return await _page(reading.sites, call, filters, limit, cursor)
 
 
 @get(
@@ -222,9 +213,14 @@ async def list_changes(
         changed_since=changed_since,
         organization=await call.narrowed(organization),
     )
-    page = await reading.changes(
-        call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor
-    )
+    return await _page(reading.changes, call, filters, limit, cursor)
+
+
+async def _page(
+    read: Callable[..., Awaitable[ListPage[I]]], call: Call, filters: Filters, limit: int, cursor: str
+) -> Page[I]:
+    """A page of what the caller may see."""
+    page = await read(call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor)
     return Page(page.items, page.next_cursor)
 
 

@@ -10,15 +10,8 @@ from waypost.access.keys import Scope
 from waypost.cli import means, output
 from waypost.cli.output import Json
 from waypost.unified import reading
-from waypost.unified.reading import (
-    ChangeItem,
-    DeviceItem,
-    Filters,
-    FindingItem,
-    ListPage,
-    SiteItem,
-    SoftwareItem,
-)
+from waypost.unified.items import ChangeItem, DeviceItem, FindingItem, SiteItem, SoftwareItem
+from waypost.unified.reading import Filters, ListPage
 
 finding = App(name="finding", help="Findings: one CVE in one application version on one device.")
 device = App(name="device", help="Devices: endpoints with an agent.")

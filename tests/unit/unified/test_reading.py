@@ -17,7 +17,8 @@ from support.hub import Hub
 from support.server import Server
 from waypost import errors
 from waypost.unified import cursors, reading
-from waypost.unified.reading import Filters, ListPage, Ref
+from waypost.unified.items import Ref, SiteItem
+from waypost.unified.reading import Filters, ListPage
 from waypost.unified.words import ChangeKind, DeviceState, FindingState, Severity, word
 
 Item = Any  # of whatever list is read
@@ -418,7 +419,7 @@ async def test_changes_come_newest_first(estate: Hub) -> None:
 
 def belongs(item: Item, organization: int) -> bool:
     """Whether an item of a list that names its site is this organization's."""
-    site = item.id if isinstance(item, reading.SiteItem) else item.site_id
+    site = item.id if isinstance(item, SiteItem) else item.site_id
     return (item.connection, site) in OWNED[organization]
 
 
