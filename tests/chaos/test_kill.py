@@ -59,7 +59,8 @@ def sessions(database_url: str, state: str) -> bool:
 
 
 def freeze_between_transactions(running: Running, database_url: str) -> None:
-    for _ in range(200):
+    for attempt in range(200):
+        time.sleep(0.01 * (attempt % 8))  # it has to come on between two attempts, and not always as far
         running.send(signal.SIGSTOP)
         running.wait_until(lambda: running.stopped)
         time.sleep(0.05)  # what it had sent, the server has answered by now

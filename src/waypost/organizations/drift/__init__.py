@@ -5,6 +5,7 @@ is told and never acted upon. Each drift is a row from when it began to when it 
 at either end. How it is told to people is in `items`, what they can do about it in `remedies`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -112,8 +113,6 @@ async def reconcile(db: Connection, connection_id: int | None = None, *, overall
         "resolved": FindingState.RESOLVED.value,
         "kinds": [*_RENAMED, *(kind for kinds in finders.values() for kind in kinds)],
         "overall": [kind for kinds in _OVERALL.values() for kind in kinds],
-        "drifted": ChangeKind.MAPPING_DRIFTED.value,
-        "settled": ChangeKind.MAPPING_SETTLED.value,
     }
     try:
         return await _look(db, list(finders), facts)
@@ -139,9 +138,19 @@ async def _look(
         for finder in finders:
             await db.execute(finder, facts)
         await new_names.weigh(db, facts["connection_id"])
-        began = await (await db.execute(queries.drift.begin, facts)).fetchall()
-        settled = await (await db.execute(queries.drift.settle, facts)).fetchall()
-    return Turned(dict(began), dict(settled))
+        began = await _told(db, queries.drift.begin, facts, ChangeKind.MAPPING_DRIFTED)
+        settled = await _told(db, queries.drift.settle, facts, ChangeKind.MAPPING_SETTLED)
+    return Turned(began, settled)
+
+
+async def _told(
+    db: Connection, query: LiteralString, facts: dict[str, Any], told: ChangeKind
+) -> dict[str, int]:  # Any: as above
+    """Carry out what begins or ends drift, and enter it in the change log; how many of each kind."""
+    rows = await (await db.execute(query, facts)).fetchall()
+    if rows:
+        await db.execute(queries.drift.tell, {"told": told.value, "drift_ids": [row[0] for row in rows]})
+    return dict(Counter(kind for _, kind in rows))
 
 
 async def listed(

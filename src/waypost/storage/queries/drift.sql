@@ -220,21 +220,8 @@ WITH known AS (
   SELECT kind, subject, connection_id, scope, scope_id, organization_id, detail FROM drifting g
   WHERE NOT EXISTS (SELECT FROM drift d WHERE d.ended_at IS NULL AND d.kind = g.kind AND d.subject = g.subject)
   RETURNING *
-), logged AS (
-  INSERT INTO change (connection_id, kind, subject_id, site_id, detail)
-  SELECT c.connection_id, %(drifted)s, c.connection_uuid, CASE WHEN b.scope = 'site' THEN b.scope_id END,
-    jsonb_build_object('drift', b.kind, 'subject', b.drift_id, 'kind', b.scope, 'id', b.scope_id::text,
-      'name', coalesce(s.name, a.name), 'organization', o.name)
-  FROM begun b
-  CROSS JOIN LATERAL (
-    SELECT connection_id, connection_uuid FROM connection
-    WHERE connection_id = b.connection_id OR (b.connection_id IS NULL AND state <> 'deleted')
-    ORDER BY is_default DESC, connection_id LIMIT 1) c
-  LEFT JOIN site s ON b.scope = 'site' AND s.connection_id = b.connection_id AND s.site_id = b.scope_id
-  LEFT JOIN account a ON b.scope = 'account' AND a.connection_id = b.connection_id AND a.account_id = b.scope_id
-  LEFT JOIN organization o ON o.organization_id = b.organization_id
 )
-SELECT kind, count(*) FROM begun GROUP BY kind
+SELECT drift_id, kind FROM begun
 
 -- name: settle
 -- What was told and no longer holds ends, of the kinds and the connection that were looked at; and whatever was told
@@ -247,21 +234,24 @@ WITH ended AS (
           AND (%(connection_id)s::bigint IS NULL OR d.connection_id = %(connection_id)s OR d.kind = ANY (%(overall)s)))
       OR d.connection_id IN (SELECT connection_id FROM connection WHERE state = 'deleted'))
   RETURNING *
-), logged AS (
-  INSERT INTO change (connection_id, kind, subject_id, site_id, detail)
-  SELECT c.connection_id, %(settled)s, c.connection_uuid, CASE WHEN e.scope = 'site' THEN e.scope_id END,
-    jsonb_build_object('drift', e.kind, 'subject', e.drift_id, 'kind', e.scope, 'id', e.scope_id::text,
-      'name', coalesce(s.name, a.name), 'organization', o.name)
-  FROM ended e
-  CROSS JOIN LATERAL (
-    SELECT connection_id, connection_uuid FROM connection
-    WHERE connection_id = e.connection_id OR (e.connection_id IS NULL AND state <> 'deleted')
-    ORDER BY is_default DESC, connection_id LIMIT 1) c
-  LEFT JOIN site s ON e.scope = 'site' AND s.connection_id = e.connection_id AND s.site_id = e.scope_id
-  LEFT JOIN account a ON e.scope = 'account' AND a.connection_id = e.connection_id AND a.account_id = e.scope_id
-  LEFT JOIN organization o ON o.organization_id = e.organization_id
 )
-SELECT kind, count(*) FROM ended GROUP BY kind
+SELECT drift_id, kind FROM ended
+
+-- name: tell
+-- An entry of the change log for each of these. What is about no connection stands at the default one.
+INSERT INTO change (connection_id, kind, subject_id, site_id, detail)
+SELECT c.connection_id, %(told)s, c.connection_uuid, CASE WHEN d.scope = 'site' THEN d.scope_id END,
+  jsonb_build_object('drift', d.kind, 'subject', d.drift_id, 'kind', d.scope, 'id', d.scope_id::text,
+    'name', coalesce(s.name, a.name), 'organization', o.name)
+FROM drift d
+CROSS JOIN LATERAL (
+  SELECT connection_id, connection_uuid FROM connection
+  WHERE connection_id = d.connection_id OR (d.connection_id IS NULL AND state <> 'deleted')
+  ORDER BY is_default DESC, connection_id LIMIT 1) c
+LEFT JOIN site s ON d.scope = 'site' AND s.connection_id = d.connection_id AND s.site_id = d.scope_id
+LEFT JOIN account a ON d.scope = 'account' AND a.connection_id = d.connection_id AND a.account_id = d.scope_id
+LEFT JOIN organization o ON o.organization_id = d.organization_id
+WHERE d.drift_id = ANY (%(drift_ids)s)
 
 -- name: listed
 -- A page of what needs a person, the longest first, with what it is called now. `alone` tells whether nothing else of
