@@ -22,7 +22,7 @@ from waypost.settings import Settings
 from waypost.storage import capped, database, queries
 from waypost.storage.database import Connection
 from waypost.unified import reading
-from waypost.unified.reading import Filters
+from waypost.unified.filters import Filters
 
 Rows = list[tuple[Any, ...]]  # Any: a row has the columns its query names
 Ask = Callable[[], Awaitable[list[Rows]]]

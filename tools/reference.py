@@ -15,6 +15,9 @@ from typing import Final
 
 import msgspec
 
+import field_tables
+import metric_tables
+import ocsf_tables
 from waypost import errors, settings
 from waypost.cli import main as program
 from waypost.connections.connection import Rhythm
@@ -135,6 +138,12 @@ def commands() -> str:
 
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
+    "ocsf_finding": lambda: table(ocsf_tables.HEADS, ocsf_tables.mapping("finding")),
+    "ocsf_device": lambda: table(ocsf_tables.HEADS, ocsf_tables.mapping("device")),
+    "ocsf_software": lambda: table(ocsf_tables.HEADS, ocsf_tables.mapping("software")),
+    "ocsf_words": lambda: table(ocsf_tables.WORD_HEADS, ocsf_tables.vocabularies()),
+    "fields": field_tables.tables,
+    "metrics": lambda: table(metric_tables.HEADS, metric_tables.rows()),
     "severities": severities,
     "scores": scores,
     "finding_states": finding_states,

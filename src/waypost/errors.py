@@ -36,11 +36,17 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     │   ├── BodyError              a request whose body cannot be read as JSON
     │   ├── MediaTypeError         a body of another kind than JSON
     │   ├── TooLargeError          a body that is longer than the API reads
+    │   ├── FeedForgottenError     a place in the feed of changes whose entries are deleted by now
+    │   ├── WebhookAddressError    an address that no webhook may have
+    │   ├── WebhookExistsError     a name that another webhook has
+    │   ├── ExportPlaceError       a place that an export cannot be written to
+    │   ├── ExportStateError       an export that is not there yet, or no longer
     │   └── PortError              an address and port that the service cannot listen on
     ├── AccessError                the API does not know the caller, or does not let it
     │   ├── KeyRefusedError        no key, or one that is wrong, expired or revoked
     │   ├── KeyScopeError          a key without the scope that this needs
     │   ├── TooManyAttemptsError   too many wrong keys or link tries from one place
+    │   ├── RateLimitedError       more requests than a key may make
     │   └── LinkRefusedError       a connect link that is wrong, used, expired or revoked
     ├── ConsoleError               a console did not give what was asked
     │   ├── UnreachableError       no answer: DNS, TLS, refused, timed out
@@ -61,6 +67,7 @@ next step (`remedy`); the instance says what happened, in a sentence. Nothing he
     ├── InterruptedRunError        stopped on request; the run can be resumed
     └── StorageError
         ├── DatabaseUnreachableError
+        ├── TooSlowError           a question that took the database longer than is allowed
         ├── DatabaseTooOldError
         ├── RowSecurityError       the database's user cannot be held to one organization's rows
         ├── SchemaError            the schema is older or newer than this program
@@ -431,6 +438,51 @@ class PortError(UsageError):
     remedy = "Choose another with --port, or stop what listens there."
 
 
+class FeedForgottenError(UsageError):
+    """This place in the feed of changes is older than what is kept, or lies beyond its end."""
+
+    code = "changes.forgotten"
+    field = "after"
+    remedy = "Ask for `after=now`, then read the lists anew, and go on from the cursor that `after=now` gave."
+
+
+class WebhookAddressError(UsageError):
+    """A webhook cannot have this address."""
+
+    code = "webhook.address"
+    field = "url"
+    remedy = (
+        "Use an https address with a public name, like https://hooks.example.com/waypost; an operator may allow "
+        "inside addresses with WAYPOST_ALLOWED_HOSTS."
+    )
+
+
+class WebhookExistsError(UsageError):
+    """Another webhook has this name."""
+
+    code = "webhook.exists"
+    field = "name"
+    remedy = "Choose another name; `waypost webhook list` or GET /api/v1/webhooks shows those that exist."
+
+
+class ExportPlaceError(UsageError):
+    """An export cannot be written there."""
+
+    code = "export.place"
+    field = "output"
+    owner = Owner.OPERATOR
+    remedy = "Name a file or folder that this user may write, with room for it, or an address like s3://bucket/folder."
+
+
+class ExportStateError(UsageError):
+    """The export is not in a state for this."""
+
+    code = "export.state"
+    remedy = (
+        "GET /api/v1/exports/{export_id} tells its state; one that failed or has expired is to be made anew."
+    )
+
+
 class AccessError(WaypostError):
     """The caller may not do this."""
 
@@ -460,6 +512,19 @@ class TooManyAttemptsError(AccessError):
     remedy = "Wait as long as Retry-After says, and use the right key."
 
     def __init__(self, message: str = "", *, retry_after: float = 60.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimitedError(AccessError):
+    """The API key has made more requests than it may."""
+
+    code = "access.rate_limited"
+    owner = Owner.NOBODY
+    reaction = Reaction.TRANSIENT
+    remedy = "Wait as long as Retry-After says. Pages of up to 1,000 items and the feed of changes need few requests."
+
+    def __init__(self, message: str = "", *, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
@@ -684,6 +749,15 @@ class DatabaseUnreachableError(StorageError):
     code = "storage.unreachable"
     reaction = Reaction.TRANSIENT
     remedy = "Check WAYPOST_DATABASE_URL and that the server runs; unset it to use the embedded database."
+
+
+class TooSlowError(StorageError):
+    """The database took longer for the answer than is allowed."""
+
+    code = "request.too_slow"
+    owner = Owner.NOBODY
+    reaction = Reaction.TERMINAL
+    remedy = "Narrow the filters: an organization, a connection, a site, a shorter time."
 
 
 class DatabaseTooOldError(StorageError):

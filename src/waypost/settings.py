@@ -27,6 +27,8 @@ _FILE_KEYS: Final = {
     "tls_key": "a file with the certificate's private key, in PEM",
     "behind_proxy": "true if every request comes through a proxy that terminates TLS",
     "public_url": "the address under which others reach the service, for links",
+    "exports": "where exports that the API makes are kept: a folder, or an address like s3://bucket/folder",
+    "rate_limit": "requests a second that each API key may make; 0 for no limit",
 }
 _SHAPES: Final[Mapping[type, str]] = {
     str: "a text in quotes",
@@ -34,6 +36,7 @@ _SHAPES: Final[Mapping[type, str]] = {
     bool: "true or false",
 }
 HIGHEST_PORT: Final = 65_535
+RATE_LIMIT: Final = 100
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -54,7 +57,14 @@ class Settings(msgspec.Struct, frozen=True):
     tls_key: str = ""
     behind_proxy: bool = False
     public_url: str = ""
+    rate_limit: int = RATE_LIMIT
+    exports: str = ""
     key: str = ""
+
+    @property
+    def exports_place(self) -> str:
+        """Where exports that the API makes are kept; by default in the data folder."""
+        return self.exports or str(self.home / "exports")
 
     def __repr__(self) -> str:  # the database URL, the master key and the API key are secrets
         return f"Settings(home={str(self.home)!r}, embedded={not self.database_url})"
@@ -84,6 +94,8 @@ def checked(settings: Settings) -> Settings:
     """
     if not 0 <= settings.port <= HIGHEST_PORT:
         raise errors.SettingsError(f"There is no port {settings.port}; ports go from 1 to {HIGHEST_PORT}.")
+    if settings.rate_limit < 0:
+        raise errors.SettingsError(f"There is no rate of {settings.rate_limit} requests a second.")
     return settings
 
 

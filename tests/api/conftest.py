@@ -113,12 +113,14 @@ def _whole(output: str) -> bool:
 def serve(
     postgres: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., tuple[Api, Running]]]:
-    """Starts services, each on a database of its own: `serve("--no-worker")`."""
+    """Starts services, each on a database of its own: `serve("--no-worker", WAYPOST_PORT="0")`."""
     with ExitStack() as stack:
 
-        def start(*arguments: str, home: Path | None = None, database_url: str = "") -> tuple[Api, Running]:
+        def start(
+            *arguments: str, home: Path | None = None, database_url: str = "", **settings: str
+        ) -> tuple[Api, Running]:
             url = database_url or stack.enter_context(postgres.fresh())
-            program = Program(home or tmp_path_factory.mktemp("service"), url)
+            program = Program(home or tmp_path_factory.mktemp("service"), url, **settings)
             running = stack.enter_context(program.start("serve", "--port", "0", *arguments))
             return started(running), running
 

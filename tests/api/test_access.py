@@ -14,7 +14,7 @@ Start = Callable[..., tuple[Any, Running]]
 NOBODY = "00000000-0000-4000-8000-000000000000"
 OPEN = {"live", "ready", "metrics", "getProblem"}
 
-LOOKS = {"suggestMapping"}
+LOOKS = {"suggestMapping", "createExport", "deleteExport"}
 """What is asked with a body and still only looks."""
 
 

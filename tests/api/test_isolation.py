@@ -15,7 +15,10 @@ Document = dict[str, Any]
 Request = tuple[str, str, Document]
 """Method, path, and how to call the service besides."""
 NOBODY = "00000000-0000-4000-8000-000000000000"
-LISTS = ("/findings", "/devices", "/software", "/sites", "/changes", "/connections", "/keys", "/audit")
+LISTS = (
+    "/findings", "/devices", "/software", "/cves", "/sites", "/accounts", "/groups", "/runs", "/changes",
+    "/connections", "/webhooks", "/keys", "/audit",
+)  # fmt: skip
 WHOLE = "This is about the whole service"
 OPEN = {"live", "ready", "metrics", "getProblem"}
 THEIRS = ("Globex", "globex")
@@ -36,7 +39,11 @@ def estate(service: Any, console: Simulator) -> Document:
         link = service("POST", "/api/v1/connect-links", {"organization": name}).done(201).document["link"]
         key = service.make_key("read", "manage", "act", organization=name)
         key_id = key.key[3:15]
+        hook = {"name": f"{name} hook", "url": f"http://127.0.0.1:9/{name}", "organization": name}
+        webhook_id = service("POST", "/api/v1/webhooks", hook).done(201).document["webhook"]["id"]
+        pinged = service("POST", f"/api/v1/webhooks/{webhook_id}/ping").done().document
         site = service.get(f"/api/v1/sites?connection={name}%20console")["items"][0]
+        export_id = _exported(key)
         wish = {"connection": f"{name} console", "kind": "site", "id": site["id"]}
         saved = {"items": [{**wish, "decision": "mapped", "organization": name}]}
         service("PUT", "/api/v1/mapping", saved).done()
@@ -47,10 +54,24 @@ def estate(service: Any, console: Simulator) -> Document:
             "connection_id": connection["id"],
             "pull_id": pull["pull_id"],
             "link_id": link["id"],
+            "export_id": export_id,
             "key_id": key_id,
+            "finding_id": key.get("/api/v1/findings?limit=1")["items"][0]["id"],
+            "device_id": key.get("/api/v1/devices?limit=1")["items"][0]["id"],
+            "webhook_id": webhook_id,
+            "delivery_id": pinged["id"],
             "key": key,
         }
     return found
+
+
+def _exported(key: Any) -> str:
+    """An export that is there."""
+    wanted = {"kind": "devices", "format": "csv"}
+    made: Document = key("POST", "/api/v1/exports", wanted).done(202).document
+    while key.get(f"/api/v1/exports/{made['id']}")["state"] in ("queued", "running"):
+        time.sleep(0.1)
+    return str(made["id"])
 
 
 def _requests(description: Document, ids: Document) -> list[Request]:

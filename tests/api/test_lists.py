@@ -129,6 +129,15 @@ def test_a_cursor_does_not_open(of: Callable[[str], Any], path: str) -> None:
         ("findings?severity=severe", 400, "severity"),
         ("findings?state=active", 400, "state"),
         ("findings?detected_since=yesterday", 400, "detected_since"),
+        ("findings?detected_since=2026-11-21T08:30:00", 400, "detected_since"),
+        ("findings?detected_since=2026-11-21&detected_until=2026-11-20", 400, "detected_until"),
+        ("findings?score_min=5&score_max=4", 400, "score_max"),
+        ("findings?score_min=11", 422, "score_min"),
+        ("findings?sort=severty", 400, "sort"),
+        ("findings?include=devices", 400, "include"),
+        ("findings?format=xml", 422, "format"),
+        ("findings?format=ocsf&fields=id", 400, "fields"),
+        ("findings?severty=high", 422, "severty"),
         ("devices?state=open", 400, "state"),
         ("devices?changed_since=x", 400, "changed_since"),
         ("changes?kind=opened", 400, "kind"),
@@ -162,6 +171,8 @@ def test_rerouted_at_once(of: Callable[[str], Any], clients: Clients) -> None:
     before = {path: everything(of(GLOBEX), path) for path in paths}
     assert all(before.values())
     _save(clients, key[1], INITECH)
+    for entry in before[paths[2]]:
+        entry["organization"] = {"id": clients.ids[INITECH], "name": INITECH}
     for path in paths:
         assert everything(of(INITECH), path) == before[path]
         assert everything(of(GLOBEX), path) == []
@@ -176,3 +187,46 @@ def _save(clients: Clients, site: str, organization: str) -> None:
             await saving.save(hub.db, audit.SERVICE, [clients.wish(site, organization, version)])
 
     estates.apart(work)
+
+
+def test_some_fields(of: Callable[[str], Any]) -> None:
+    """`fields` leaves the others out, in the order that was asked for; one that does not exist is refused by name."""
+    api = of("everybody")
+    whole = api.get("/api/v1/findings?limit=5")["items"]
+    some = api.get("/api/v1/findings?limit=5&fields=cve,id,device")["items"]
+    assert [list(item) for item in some] == [["cve", "id", "device"]] * 5
+    assert some == [{name: item[name] for name in ("cve", "id", "device")} for item in whole]
+    problem = api("GET", "/api/v1/findings?fields=id,sevrity").refused(400, "filter", "fields")
+    assert "Did you mean severity?" in problem["detail"]
+
+
+def test_how_many_there_are(of: Callable[[str], Any]) -> None:
+    """`count` tells how many there are in all, whatever the page."""
+    api = of("everybody")
+    findings = everything(api, "findings")
+    assert api.get("/api/v1/findings?limit=1&count=true")["total"] == {"count": len(findings), "exact": True}
+    assert "total" not in api.get("/api/v1/findings?limit=1")
+
+
+def test_one_by_its_id(of: Callable[[str], Any]) -> None:
+    """A finding and a device are read by their ids, with what was included and their history."""
+    api = of("everybody")
+    (item,) = api.get("/api/v1/findings?limit=1")["items"]
+    found = api.get(f"/api/v1/findings/{item['id']}?include=cve,device,vendor")
+    assert found["history"][-1]["kind"] == "finding_opened"
+    assert found["included"]["cve"]["id"] == found["included"]["vendor"]["cveId"] == item["cve"]
+    device = api.get(f"/api/v1/devices/{item['device']['id']}")
+    assert device.items() >= found["included"]["device"].items()
+    assert device["history"][-1]["kind"] == "device_added"
+    api("GET", "/api/v1/findings/x").refused(404, "request.not_found")
+
+
+def test_cursors_are_signed(of: Callable[[str], Any]) -> None:
+    """A cursor that somebody made up, or that came with other filters, is refused; it goes on at another process."""
+    api = of("everybody")
+    cursor = api.get("/api/v1/findings?limit=1")["next_cursor"]
+    made_up = cursor[:-4] + ("AAAA" if cursor[-4:] != "AAAA" else "BBBB")
+    api("GET", f"/api/v1/findings?cursor={made_up}").refused(400, "filter", "cursor")
+    api("GET", f"/api/v1/findings?cursor={cursor}&severity=high").refused(400, "filter", "cursor")
+    api("GET", f"/api/v1/findings?cursor={cursor}&sort=changed").refused(400, "filter", "cursor")
+    assert api.get(f"/api/v1/findings?limit=3&cursor={cursor}")["items"]

@@ -21,13 +21,21 @@ from waypost.organizations.mapping import saving
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 CAPPED = {
-    "finding list", "device list", "software list", "site list", "change list", "connection list", "org list",
-    "org show", "runs", "key list",
+    "finding list", "finding show", "device list", "device show",
+    "software list", "cve list", "site list", "account list", "group list",
+    "summary findings", "summary trend", "summary resolution", "summary age", "change list", "connection list",
+    "org list",
+    "org show", "runs", "key list", "export findings", "export devices", "export software",
 }  # fmt: skip
 """Commands that a bound key may run; they show its organization's own."""
 
 NEEDED: dict[str, list[str]] = {
     "org show": [ACME],
+    "finding show": [NOBODY],
+    "device show": [NOBODY],
+    "export findings": ["--format", "csv", "--output", "/dev/null"],
+    "export devices": ["--format", "ndjson", "--output", "/dev/null"],
+    "export software": ["--format", "ocsf", "--output", "/dev/null"],
 }
 """Arguments that such a command must be given: those of Acme."""
 
@@ -71,6 +79,15 @@ CLOSED: dict[str, list[str]] = {
     "mapping import": ["/dev/null", "--yes"],
     "mapping history": [],
     "mapping undo": [NOBODY, "--yes"],
+    "webhook add": ["x", "--url", "https://hooks.example.com"],
+    "webhook list": [],
+    "webhook show": ["x"],
+    "webhook ping": ["x"],
+    "webhook deliveries": ["x"],
+    "webhook replay": ["x", "--since", "2026-11-01"],
+    "webhook rotate": ["x"],
+    "webhook enable": ["x"],
+    "webhook remove": ["x", "--yes"],
 }
 """Commands that no bound key may run, with arguments that are good."""
 
@@ -173,7 +190,27 @@ def test_nothing_of_others(waypost: Waypost, clients: Clients, command: str, org
         ended = waypost(clients.keys[organization], *arguments, *more)
         shown = ended.out + ended.err.replace(repr(ACME), "")  # what was asked for is repeated
         assert not [secret for secret in clients.secrets_from(organization) if secret in shown]
-        assert ended.code == (2 if command == "org show" and organization != ACME else 0), ended
+        assert ended.code == (2 if command == "org show" and organization != ACME else _code(command)), ended
+
+
+def _code(command: str) -> int:
+    """Nothing has the id that one thing is asked for by."""
+    return 2 if NEEDED.get(command) == [NOBODY] else 0
+
+
+@pytest.mark.parametrize("command", ["finding", "device"])
+def test_one_by_its_id(waypost: Waypost, clients: Clients, command: str) -> None:
+    """Each finding and device is shown to its own organization; to another it does not exist."""
+    (item,) = waypost(clients.keys[ACME], command, "list", "--json", "--limit", "1").items
+    for key in (clients.keys[ACME], clients.keys["everybody"]):
+        shown = waypost(key, command, "show", item["id"], "--json")
+        assert json.loads(shown.out).items() >= item.items()
+        assert json.loads(shown.out)["history"]
+        table = waypost(key, command, "show", item["id"])
+        assert (table.code, item["id"] in table.out, "history" in table.out) == (0, True, True)
+    told = {waypost(clients.keys[GLOBEX], command, "show", one).err for one in (item["id"], NOBODY)}
+    assert len(told) == 1
+    assert f"There is no {command} with this id" in told.pop()
 
 
 @pytest.mark.parametrize("organization", NAMES)
@@ -221,8 +258,11 @@ def test_lists_of_the_own(waypost: Waypost, clients: Clients) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["finding list", "device list", "software list", "site list", "change list"]
-)
+    "command",
+    [
+        "finding list", "device list", "software list", "cve list", "site list", "group list", "change list",
+    ],
+)  # fmt: skip
 def test_the_option_organization(waypost: Waypost, clients: Clients, command: str) -> None:
     """`--organization` narrows for everybody; a bound key has only its own, and cannot tell others from none."""
     words = [*command.split(), "--json", "--limit", "10000"]

@@ -15,7 +15,10 @@ COMMANDS = [
     "mapping save", "mapping show", "mapping drift", "mapping export", "mapping import", "mapping history",
     "mapping undo", "sync", "runs", "serve", "worker", "key", "key create", "key list", "key revoke",
     "key rotate-master", "finding", "finding list", "device", "device list", "software", "software list", "site",
-    "site list", "change", "change list", "quarantine", "quarantine list", "db", "db upgrade",
+    "site list", "change", "change list", "quarantine", "quarantine list", "db", "db upgrade", "export",
+    "export findings", "export devices", "export software",
+    "webhook", "webhook add", "webhook list", "webhook show", "webhook ping", "webhook deliveries", "webhook replay",
+    "webhook rotate", "webhook enable", "webhook remove",
 ]  # fmt: skip
 
 

@@ -5,21 +5,28 @@ import pathlib
 from typing import Any
 
 import pytest
-from psycopg.rows import dict_row
+from psycopg.rows import args_row
 
+from support import ocsf as judge
 from support import recorded
 from support.hub import Hub
 from support.recorded import Row
 from waypost.sentinelone import wire
-from waypost.unified import findings, reading
-from waypost.unified.findings import CveFacts, Software
-from waypost.unified.reading import Filters
-from waypost.unified.words import Severity
+from waypost.storage import queries
+from waypost.unified import ocsf, reading, vendor
+from waypost.unified import rows as wide
+from waypost.unified.filters import Filters
+from waypost.unified.rows import Kind
+from waypost.unified.words import FindingState, Severity
 
 SAMPLES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "sentinelone" / "samples"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"the recorded samples are not at {SAMPLES}")
 AGENTS = ("agent_linux_2024.tenable.json", "agent_windows_2020.demisto.json")
 RISKS = "/application-management/risks"
+WORDS = {name: word.value for name, word in (
+    ("resolved", FindingState.RESOLVED), ("critical", Severity.CRITICAL), ("high", Severity.HIGH)
+)}  # fmt: skip
+INSTALLED = queries.wide.installed.replace("{rows}", "finding f").replace("{where}", "true")
 
 SITE: Row = {
     "id": "2010956594736574778", "name": "Default site", "accountId": "2010956593562169647", "accountName": "Tenable",
@@ -110,20 +117,31 @@ async def test_recorded_agents(hub: Hub, name: str) -> None:
     assert (item.name, item.site, item.agent_id) == (row["computerName"], row["siteName"], row["id"])
     assert (item.agent_version, item.agent_uuid) == (row["agentVersion"], row["uuid"])
     assert item.state == ("decommissioned" if row["isDecommissioned"] else "active")
+    await judged(hub)
+
+
+async def read(hub: Hub, kind: Kind) -> list[Any]:
+    """All there is of a kind, out of the tables, with all that is stored of it."""
+    froms = {"finding": "finding f", "device": "device d", "software": f"({INSTALLED}) i"}
+    query = f"SELECT {wide.columns(kind)} FROM {froms[kind]} {wide.joins(kind, is_bound=False)}"  # noqa: S608
+    async with hub.db.cursor(row_factory=args_row(wide.OF_KIND[kind])) as cursor:
+        await cursor.execute(query.encode(), WORDS)
+        assert [column.name for column in cursor.description or ()] == [*wide.OF_KIND[kind].__struct_fields__]
+        return await cursor.fetchall()
 
 
 async def rebuilt(hub: Hub) -> Row:
     """The risk row of the only finding, out of the tables."""
-    async with hub.db.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            "SELECT f.*, w.name, w.vendor, w.version, w.sent AS spelled, t.cve, t.sent AS facts, d.scan FROM finding f"
-            " JOIN software w USING (connection_id, software_id) JOIN cve_facts t USING (connection_id, facts_id)"
-            " JOIN device d USING (connection_id, device_id)"
-        )
-        (row,) = await cursor.fetchall()
-    software = Software(row["software_id"], row["name"], row["vendor"], row["version"], row["spelled"])
-    facts = CveFacts(row["facts_id"], row["cve"], Severity.UNKNOWN, None, None, None, row["facts"])
-    return findings.sent_risk(row, software, facts, row["scan"])
+    (row,) = await read(hub, "finding")
+    return vendor.risk(row)
+
+
+async def judged(hub: Hub) -> None:
+    """Each row that there is makes a valid OCSF document."""
+    kinds: tuple[Kind, ...] = ("finding", "device", "software")
+    for kind in kinds:
+        for row in await read(hub, kind):
+            assert judge.problems(ocsf.document(kind, row, with_vendor=True)) == []
 
 
 @pytest.mark.parametrize("name", RISK_ROWS)
@@ -140,6 +158,7 @@ async def test_risks_of_both_tiers(hub: Hub, name: str) -> None:
     assert lost == {}
     (item,) = (await reading.findings(hub.db, Filters())).items
     assert (item.cve, item.vendor_id) == (row["cveId"], row["id"])
+    await judged(hub)
 
 
 @needs_samples
@@ -165,6 +184,7 @@ async def test_values_of_recorded_risk_lists(hub: Hub) -> None:
     (item,) = (await reading.findings(hub.db, Filters())).items
     assert item.software.vendor == "Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>"
     assert (item.score, item.severity, item.device.name) == (3.3, "low", endpoint["endpointName"])
+    await judged(hub)
 
 
 @needs_samples

@@ -43,6 +43,7 @@ class Program:
             "WAYPOST_DATABASE_URL": database_url,
             "WAYPOST_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
             "WAYPOST_ALLOWED_HOSTS": "127.0.0.1",
+            "WAYPOST_RATE_LIMIT": "100000",
             **settings,
         }
         self._count = 0

@@ -14,6 +14,7 @@ from support.hub import Hub
 from support.simulator import Document
 from waypost.connections.connection import Connection
 from waypost.unified import reading
+from waypost.unified.filters import Filters
 from waypost.unified.items import FindingItem
 
 Key = tuple[int, str, str, str, str]
@@ -174,7 +175,7 @@ async def assert_read_alike(hub: Hub, connection: Connection, holds: Held, *, li
             "SELECT device_id, device_uuid FROM device WHERE connection_id = %s", connection.connection_id
         )
     }
-    filters = reading.Filters(connection=(connection.name,))
+    filters = Filters(connection=(connection.name,))
     cursor = ""
     while True:
         page = await reading.findings(hub.db, filters, limit=limit, cursor=cursor)

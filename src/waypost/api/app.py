@@ -3,33 +3,42 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
-from waypost import errors
+from waypost import errors, settings
 from waypost.api import (
     audit,
     bodies,
     calls,
+    changes,
     checks,
     connections,
     documents,
+    exports,
     guard,
     health,
+    inventory,
     keys,
     links,
     lists,
     mapping,
+    methods,
     openapi,
     organizations,
+    packing,
     problems,
+    runs,
+    sessions,
+    summaries,
     syncs,
     tracing,
+    webhooks,
 )
 from waypost.api.service import Service, Work
 from waypost.console import connect
@@ -49,7 +58,13 @@ class Api(Litestar):
         service: Service | None = self.state.get("service")
         if service is None:
             raise errors.WaypostError("The application is not assembled yet.")
-        await tracing.traced(super().__call__, service.metrics, scope, receive, send)
+        await tracing.traced(self._packed, service.metrics, scope, receive, send)
+
+    async def _packed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await packing.packed(super().__call__, scope, receive, send)
+        finally:
+            await sessions.end(scope, self.state.service.means.database)
 
 
 def create(
@@ -57,6 +72,7 @@ def create(
     *,
     behind_proxy: bool = False,
     public_url: str = "http://127.0.0.1:8630",
+    rate_limit: int = settings.RATE_LIMIT,
     work: Work | None = None,
 ) -> Api:
     """The application on these means.
@@ -65,9 +81,12 @@ def create(
         means: Database, vault, and what may be called.
         behind_proxy: Whether `X-Forwarded-For` is to be believed.
         public_url: Where others reach the service, for links.
+        rate_limit: Requests a second that each key may make; 0 for no limit.
         work: The worker to run beside it until its event is set; None for the API alone.
     """
-    service = Service(means, behind_proxy=behind_proxy, public_url=public_url, work=work)
+    service = Service(
+        means, behind_proxy=behind_proxy, public_url=public_url, rate_limit=rate_limit, work=work
+    )
     guarded = Router(
         PREFIX,
         route_handlers=[
@@ -77,9 +96,15 @@ def create(
             *organizations.ROUTES,
             *mapping.ROUTES,
             *lists.ROUTES,
+            *inventory.ROUTES,
+            *summaries.ROUTES,
+            *runs.ROUTES,
+            *changes.ROUTES,
+            *exports.ROUTES,
             *links.ROUTES,
             *keys.ROUTES,
             *audit.ROUTES,
+            *webhooks.ROUTES,
         ],
         guards=[guard.admit],
         dependencies={"call": Provide(calls.provide)},
@@ -100,12 +125,20 @@ def create(
         ],
         state=State({"service": service}),
         lifespan=[_working],
-        before_request=bodies.look,
+        before_request=_look,
         exception_handlers={Exception: problems.answer},
         request_max_body_size=bodies.MOST_BYTES,
         openapi_config=None,
         logging_config=None,
     )
+
+
+async def _look(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Answer to what asks for methods; look at everything else before its handler does."""
+    if request.method == "OPTIONS":
+        return methods.answer(request)
+    await bodies.look(request)
+    return None
 
 
 @contextlib.asynccontextmanager

@@ -3,8 +3,7 @@
 The framework stops at the first fault and lets unknown parameters pass. Here every fault is named at its field.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Annotated, Any, Final, get_args, get_origin
 
@@ -14,24 +13,30 @@ from litestar.handlers import BaseRouteHandler
 from msgspec import Meta
 
 from waypost import errors
+from waypost.api import parameters
+from waypost.api.parameters import CONTROL
 from waypost.api.problems import FieldsError, sentence
+from waypost.unified import nearest
 
 MOST_BYTES: Final = 1_000_000
+DEEPEST: Final = 32
+"""Levels of objects and lists; no body that means something has more than five."""
 MOST_FAULTS: Final = 100
-"""Of one list; whoever has made the same mistake ten thousand times needs to be told it no more often."""
+"""Of one list, or unknown fields of one object: a mistake made ten thousand times need not be told more often."""
+_TOO_DEEP: Final = (
+    f"The request's body is nested too deeply: {DEEPEST} levels are enough for every operation."
+)
 SHEET: Final = "text/csv"
 _SHEET: Final = "waypost_sheet"
-_CONTROL: Final = r"[^\x00-\x1f\x7f-\x9f]*"
-_NO_CONTROL: Final = "It may not contain control characters."
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^{_CONTROL}$")]
-Short = Annotated[str, Meta(max_length=200, pattern=rf"^{_CONTROL}$")]
-Address = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=rf"^{_CONTROL}$")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^{CONTROL}$")]
+Short = Annotated[str, Meta(max_length=200, pattern=rf"^{CONTROL}$")]
+Address = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=rf"^{CONTROL}$")]
 Secret = Annotated[str, Meta(min_length=1, max_length=20_000)]
 
 
 def text(most: int) -> Meta:
     """The limits of a text of so many characters at most."""
-    return Meta(max_length=most, pattern=rf"^{_CONTROL}$")
+    return Meta(max_length=most, pattern=rf"^{CONTROL}$")
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,7 +61,7 @@ async def look(request: Request[Any, Any, Any]) -> None:
         MediaTypeError: The body is no JSON by its header, or no CSV where that is wanted.
         BodyError: The body is no JSON object.
     """
-    _look_at_parameters(request)
+    parameters.look(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sheet_of(request.route_handler) is not None and kind != SHEET:
         raise errors.MediaTypeError(
@@ -77,9 +82,9 @@ async def look(request: Request[Any, Any, Any]) -> None:
 def faults(document: Mapping[str, object], shape: type[Body]) -> Iterator[tuple[str, str]]:
     """What is wrong with a document, field by field."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
-    for name in document:
-        if name not in fields:
-            yield name[:80], f"There is no such field; there are {', '.join(fields)}."
+    unknown = (name for name in document if name not in fields)
+    for name in islice(unknown, MOST_FAULTS):
+        yield name[:80], nearest.refusal("field", name, fields)
     for name, field in fields.items():
         if name not in document:
             if field.required:
@@ -126,7 +131,7 @@ def _shapes_within(kind: object) -> Iterator[tuple[type, type[Body]]]:
 
 def _told(fault: str) -> str:
     if "matching regex" in fault:
-        return _NO_CONTROL
+        return parameters.NO_CONTROL
     return sentence(fault)
 
 
@@ -147,32 +152,29 @@ def _object(raw: bytes) -> dict[str, Any]:  # Any: straight from JSON
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise errors.BodyError("The request's body is no JSON.") from None
     except RecursionError:
-        raise errors.BodyError("The request's body is nested too deeply.") from None
+        raise errors.BodyError(_TOO_DEEP) from None
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(document) > DEEPEST:
+        raise errors.BodyError(_TOO_DEEP)
     if not isinstance(document, dict):
         raise errors.BodyError("The request's body is JSON, but no object.")
     return document
 
 
-def _look_at_parameters(request: Request[Any, Any, Any]) -> None:
-    """Nothing that is meant to limit a list or a change may pass unread, and nothing that no name or id has."""
-    known = {*_known(request.route_handler)}
-    given = [name for name, _ in request.query_params.multi_items()]
-    wrong = {name[:80]: "There is no such parameter." for name in given if name not in known}
-    wrong |= {name[:80]: "It is given twice." for name in given if name in known and given.count(name) > 1}
-    texts = [*request.query_params.multi_items(), *request.path_params.items()]
-    wrong |= {
-        name[:80]: _NO_CONTROL
-        for name, text in texts
-        if name in known and isinstance(text, str) and not re.fullmatch(_CONTROL, text)
-    }
-    if wrong:
-        raise FieldsError(wrong)
+def _depth(document: object) -> int:
+    """How many levels a document has; one more than `DEEPEST` stands for all beyond."""
+    level, depth = [document], 0
+    while depth <= DEEPEST:
+        level = [part for holder in level for part in _parts(holder) if isinstance(part, dict | list)]
+        depth += 1
+        if not level:
+            break
+    return depth
 
 
-def _known(handler: BaseRouteHandler) -> Iterator[str]:
-    """The parameters of an operation; a word that means something to the framework has another name within."""
-    for name, parameter in handler.parsed_fn_signature.parameters.items():
-        yield getattr(parameter.kwarg_definition, "name", None) or name
+def _parts(holder: object) -> Iterable[object]:
+    if isinstance(holder, dict):
+        return holder.values()
+    return holder if isinstance(holder, list) else ()
 
 
 def download(text: str, name: str) -> Response[str]:

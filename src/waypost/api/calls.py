@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from waypost import errors
 from waypost.access.audit import Actor
 from waypost.access.keys import Principal
-from waypost.api import tracing
+from waypost.api import sessions, tracing
 from waypost.api.service import Service
 from waypost.connections import registry
 from waypost.connections.connection import Connection
@@ -85,7 +85,7 @@ Called = NamedDependency[Call]
 async def opened(request: Request[Any, Principal, Any]) -> AsyncGenerator[Call, None]:
     """The call of a request that was let in, with the database for the block alone."""
     service: Service = request.app.state.service
-    async with service.means.database.connect() as db:
+    async with sessions.of_answer(request.scope, service.means.database) as db:
         yield Call(service, request.auth, db, tracing.request_id(request.scope))
 
 

@@ -5,15 +5,15 @@ An operation that names none does not start up: forgetting it must not open it.
 
 from typing import Any, Final
 
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from waypost import errors
 from waypost.access import keys
 from waypost.access.keys import Principal, Scope
+from waypost.api import sessions
 from waypost.api.service import Service
+from waypost.api.sessions import Caller
 
-Caller = ASGIConnection[Any, Any, Any, Any]  # Any: what the framework leaves open
 _SCOPE: Final = "waypost_scope"
 _WHOLE: Final = "waypost_whole"
 PROBLEMS: Final = "waypost_problems"
@@ -43,34 +43,43 @@ async def admit(connection: Caller, handler: BaseRouteHandler) -> None:
     Raises:
         KeyRefusedError: There is no good key.
         TooManyAttemptsError: There were too many wrong ones from this address.
+        RateLimitedError: The key has made more requests than it may.
         KeyScopeError: The key may not do this.
     """
-    principal = await let_in(connection, Scope(handler.opt[_SCOPE]), whole=handler.opt[_WHOLE])
+    if isinstance(handler, HTTPRouteHandler) and handler.http_methods == {"OPTIONS"}:
+        return  # it tells which methods there are, and nothing else: `methods.answer`
+    principal = await let_in(
+        connection, Scope(handler.opt[_SCOPE]), whole=handler.opt[_WHOLE], handler=handler
+    )
     connection.scope["auth"] = principal
 
 
-async def let_in(connection: Caller, scope: Scope, *, whole: bool) -> Principal:
-    """Whose key this is, if it may do what is asked.
+async def let_in(
+    connection: Caller, scope: Scope, *, whole: bool, handler: BaseRouteHandler | None = None
+) -> Principal:
+    """Whose key this is, if it may do what is asked; the database's session is kept for the handler.
 
     Raises:
         AccessError: As for `admit`.
     """
-    principal = await _principal(connection)
+    principal = await _principal(connection, handler)
     keys.check(principal, scope, whole=whole)
     return principal
 
 
-async def _principal(connection: Caller) -> Principal:
+async def _principal(connection: Caller, handler: BaseRouteHandler | None) -> Principal:
     service: Service = connection.app.state.service
     text = presented(connection)
     address = service.caller(connection.scope)
     service.attempts.check(address)
-    async with service.means.database.connect() as db:
+    async with sessions.of_key(connection, service.means.database, handler) as db:
         try:
-            return await keys.authenticate(db, text)
+            principal = await keys.authenticate(db, text)
         except errors.KeyRefusedError:
             service.attempts.failed(address)
             raise
+    service.allowance.spend(principal.key_id, connection.scope)
+    return principal
 
 
 def presented(connection: Caller) -> str:

@@ -75,6 +75,7 @@ async def ready(request: Request[Any, Any, Any]) -> Response[Readiness]:
     description="In the text format of Prometheus. From this machine itself it needs no key; from elsewhere, and "
     "through a proxy, one with the scope `read` that is bound to no organization.",
     media_type=MediaType.TEXT,
+    opt={guard.PROBLEMS: (401, 403, 429)},
 )
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     service: Service = request.app.state.service

@@ -20,7 +20,7 @@ from waypost.storage.database import Connection
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
 
 
-class _Figure(msgspec.Struct, frozen=True):
+class Figure(msgspec.Struct, frozen=True):
     """A figure of the database: each row of its query is a label's value and a number."""
 
     name: str
@@ -29,35 +29,46 @@ class _Figure(msgspec.Struct, frozen=True):
     query: LiteralString
 
 
-_FIGURES: Final = (
-    _Figure("waypost_connections", "Connections by state.", "state", queries.metrics.connections),
-    _Figure(
+FIGURES: Final = (
+    Figure("waypost_connections", "Connections by state.", "state", queries.metrics.connections),
+    Figure(
         "waypost_credential_expires_seconds",
         "Seconds until the connection's token expires; negative once it has.",
         "connection",
         queries.metrics.expiry,
     ),
-    _Figure("waypost_outages", "Outages that last, by who must act.", "owner", queries.metrics.outages),
-    _Figure(
+    Figure("waypost_outages", "Outages that last, by who must act.", "owner", queries.metrics.outages),
+    Figure(
         "waypost_last_pull_age_seconds",
         "Seconds since a pull of the connection ended well.",
         "connection",
         queries.metrics.pulled,
     ),
-    _Figure(
-        "waypost_sync_runs", "Runs that began in the last hour, by state.", "state", queries.metrics.runs
-    ),
-    _Figure(
+    Figure("waypost_sync_runs", "Runs that began in the last hour, by state.", "state", queries.metrics.runs),
+    Figure(
         "waypost_mapping_drift",
         "What of the mapping needs a person, by the kind of drift.",
         "kind",
         queries.metrics.drift,
     ),
-    _Figure(
+    Figure(
         "waypost_sites", "Sites of the consoles, by what holds about them.", "decision", queries.metrics.sites
+    ),
+    Figure("waypost_webhooks", "Webhooks by state.", "state", queries.metrics.webhooks),
+    Figure(
+        "waypost_webhook_deliveries",
+        "Deliveries to webhooks that were last sent in the last hour, by state.",
+        "state",
+        queries.metrics.deliveries,
     ),
 )
 
+NUMBERS: Final = {
+    "waypost_connections_due": "Connections that wait for a worker.",
+    "waypost_longest_wait_seconds": "How long the first of them has waited.",
+    "waypost_webhook_lag_seconds": "How far the slowest webhook is behind, of those that are not disabled.",
+}
+"""Those of the database that have no label."""
 
 _OF_WORKER: Final = {
     "waypost_worker_places": ("places", "Pulls that the worker does at once."),
@@ -66,6 +77,14 @@ _OF_WORKER: Final = {
     "waypost_worker_pulls_failed": ("failed", "Pulls that an error ended since the start."),
     "waypost_worker_last_delay_seconds": ("late_last", "How late the last pull began."),
     "waypost_worker_longest_delay_seconds": ("late_most", "The latest that a pull began since the start."),
+    "waypost_worker_deliveries_accepted": (
+        "delivered",
+        "Deliveries to webhooks that were accepted since the start.",
+    ),
+    "waypost_worker_deliveries_failed": (
+        "delivery_failures",
+        "Tries to deliver that failed since the start.",
+    ),
     "waypost_worker_alive_timestamp_seconds": ("alive_at", "When the worker last looked for work."),
     "waypost_worker_upkeep_timestamp_seconds": ("upkeep_at", "When this process last did the upkeep."),
 }
@@ -118,22 +137,21 @@ class _Stored(Collector):
         self._families: list[GaugeMetricFamily] = []
 
     async def read(self, db: Connection) -> None:
-        families = [await _family(db, figure) for figure in _FIGURES]
+        families = [await _family(db, figure) for figure in FIGURES]
         cursor = await db.execute(queries.metrics.late)
         ((due, longest),) = await cursor.fetchall()
+        ((lag,),) = await (await db.execute(queries.metrics.webhook_lag)).fetchall()
+        figures = dict(zip(NUMBERS, (due, longest, lag), strict=True))
         self._families = [
             *families,
-            GaugeMetricFamily("waypost_connections_due", "Connections that wait for a worker.", due),
-            GaugeMetricFamily(
-                "waypost_longest_wait_seconds", "How long the first of them has waited.", longest
-            ),
+            *(GaugeMetricFamily(name, text, figures[name]) for name, text in NUMBERS.items()),
         ]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         return iter(self._families)
 
 
-async def _family(db: Connection, figure: _Figure) -> GaugeMetricFamily:
+async def _family(db: Connection, figure: Figure) -> GaugeMetricFamily:
     family = GaugeMetricFamily(figure.name, figure.help, labels=[figure.label])
     cursor = await db.execute(figure.query)
     for label, value in await cursor.fetchall():

@@ -18,7 +18,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.types import ControllerRouterHandler
 
 from waypost import __version__
-from waypost.api import bodies, examples, guard, problems
+from waypost.api import allowance, bodies, examples, guard, problems, shapes
 
 SCHEME: Final = "key"
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -31,6 +31,9 @@ TAGS: Final = {
     "checks": "A live examination of a console and a token: what works, what does not, and who must do what.",
     "syncs": "Pulls, how far they are, and what was pulled.",
     "data": "What was pulled: findings, devices, software, sites, and what changed.",
+    "exports": "Files of all that there is at one moment, made by a worker and kept for a day.",
+    "webhooks": "Receivers that are told what changed, and what was sent to them.",
+    "summaries": "Numbers for charts: how many findings there are of each kind, and how they come and go.",
     "organizations": "The clients of whoever runs Waypost.",
     "mapping": "Whose each site and account is: suggestions, decisions, what of it needs a person, and the history.",
     "links": "One-time addresses with which a customer connects a console.",
@@ -73,6 +76,7 @@ _OF_ALL: Final = (500, 503)
 _OF_KEYS: Final = (401, 403, 429)
 _OF_BODIES: Final = (400, 413, 415, 422)
 _OF_PARAMETERS: Final = (400, 422)
+_OF_LOOKING: Final = (504,)
 _GOOD: Final = {200: "Done.", 201: "Made.", 202: "Asked for.", 204: "Done; there is nothing more to say."}
 _MEANINGS: Final = {
     400: "The request cannot be understood.",
@@ -80,14 +84,31 @@ _MEANINGS: Final = {
     403: "The key may not do this.",
     404: "There is nothing by this id, or not for this key.",
     409: "It cannot be done as things are now.",
+    410: "What was asked for is kept no longer.",
     413: "The body is too long.",
     415: "The body is of another kind than this takes.",
     422: "A field has a value that cannot be used; `errors` says which.",
-    429: "Too many wrong keys came from this address; `Retry-After` says how long to wait.",
+    429: "Too many requests with this key, or wrong keys from this address; `Retry-After` says how long to wait.",
     500: "Something went wrong in Waypost; the log has more by the request id.",
     502: "The console did not give what was asked of it.",
     503: "Not now; try again later.",
+    504: "The answer took the database longer than is allowed.",
 }
+_TAG: Final = "ETag"
+_HEADERS: Final = {
+    _TAG: "What the answer is, to be sent as `If-None-Match` with the next request for the same.",
+    **allowance.HEADERS,
+}
+_IN_PART: Final = {
+    "description": "With `fields`: these of its fields alone.",
+    "required": [],
+    "additionalProperties": False,
+}
+_OCSF: Final = {
+    "type": "object",
+    "description": "A document of OCSF 1.8.0: see https://schema.ocsf.io/1.8.0.",
+}
+_UNCHANGED: Final = "What was sent as `If-None-Match` is still what there is."
 
 
 def document(handlers: list[ControllerRouterHandler]) -> Document:
@@ -97,11 +118,14 @@ def document(handlers: list[ControllerRouterHandler]) -> Document:
     schema = _short_names(described.openapi_schema.to_schema())
     components = schema["components"]["schemas"]
     components |= _components(found.values())
+    schema["components"]["headers"] = {name: _header(name, text) for name, text in _HEADERS.items()}
     for operation in _operations(schema):
         handler = found[operation["operationId"]]
         _tell_scope(operation, handler)
         _tell_sheet(operation, handler)
-        _tell_problems(operation, handler.opt)
+        _tell_shapes(operation, handler, components)
+        _tell_problems(operation, handler.opt, looks="GET" in handler.http_methods)
+        _tell_headers(operation, looks="GET" in handler.http_methods)
         examples.add(operation, components)
     return schema
 
@@ -163,7 +187,27 @@ def _tell_sheet(operation: Document, handler: HTTPRouteHandler) -> None:
         operation["requestBody"] = {"content": {bodies.SHEET: content}, "required": True}
 
 
-def _tell_problems(operation: Document, options: Mapping[str, Any]) -> None:
+def _tell_shapes(operation: Document, handler: HTTPRouteHandler, components: Document) -> None:
+    """That a list answers in OCSF too, and that its flat items may be asked for in part."""
+    if not any(parameter["name"] == "fields" for parameter in operation.get("parameters", ())):
+        return
+    content: Document = operation["responses"]["200"]["content"]
+    page = components[content[shapes.JSON]["schema"]["$ref"].rpartition("/")[2]]
+    whole = page["properties"]["items"]["items"]
+    if "anyOf" not in whole:
+        name = whole["$ref"].rpartition("/")[2]
+        components[f"{name}InPart"] = components[name] | _IN_PART | {"title": f"{name}InPart"}
+        page["properties"]["items"]["items"] = {"anyOf": [whole, {"$ref": f"{whole['$ref']}InPart"}]}
+    if not shapes.has_both(handler):
+        return
+    items = {"type": "array", "items": _OCSF}
+    properties = {"items": items, "next_cursor": page["properties"]["next_cursor"]}
+    content[shapes.OCSF] = {
+        "schema": {"type": "object", "properties": properties, "required": ["items", "next_cursor"]}
+    }
+
+
+def _tell_problems(operation: Document, options: Mapping[str, Any], *, looks: bool) -> None:
     answers: Document = {
         status: answer
         for status, answer in operation["responses"].items()
@@ -173,15 +217,37 @@ def _tell_problems(operation: Document, options: Mapping[str, Any]) -> None:
     for status, answer in answers.items():
         if answer["description"] == HTTPStatus(int(status)).description:  # nobody has said more
             answer["description"] = _GOOD.get(int(status), answer["description"])
-    for refusal in sorted(_statuses(operation, options)):
+    for refusal in sorted(_statuses(operation, options, looks=looks)):
         answers.setdefault(str(refusal), _answer(refusal))
     operation["responses"] = answers
 
 
-def _statuses(operation: Document, options: Mapping[str, Any]) -> set[int]:
+def _tell_headers(operation: Document, *, looks: bool) -> None:
+    """What every answer to a key tells besides, and that a copy of an answer can be asked about."""
+    if not operation.get("security"):
+        return
+    answers: Document = operation["responses"]
+    told = list(allowance.HEADERS)
+    if looks and "application/json" in answers.get("200", {}).get("content", {}):
+        told = [_TAG, *told]
+        answers["304"] = {"description": _UNCHANGED}
+    for status, answer in answers.items():
+        if int(status) < 400 or int(status) == 429:
+            named = told if int(status) < 400 else allowance.HEADERS
+            refs = {name: {"$ref": f"#/components/headers/{name}"} for name in named}
+            answer["headers"] = refs | answer.get("headers", {})
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _header(name: str, text: str) -> Document:
+    kind = "integer" if name.startswith("X-") else "string"
+    return {"description": text, "schema": {"type": kind}}
+
+
+def _statuses(operation: Document, options: Mapping[str, Any], *, looks: bool) -> set[int]:
     statuses = {*_OF_ALL, *options.get(guard.PROBLEMS, ())}
     if operation.get("security"):
-        statuses |= {*_OF_KEYS}
+        statuses |= {*_OF_KEYS, *(_OF_LOOKING if looks else ())}
     if "requestBody" in operation:
         statuses |= {*_OF_BODIES}
     places = {parameter["in"] for parameter in operation.get("parameters", ())}

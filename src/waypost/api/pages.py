@@ -5,8 +5,10 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
 from litestar.params import Parameter
+from msgspec import UNSET, UnsetType
 
 from waypost.unified import cursors
+from waypost.unified.paging import Total
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -24,6 +26,12 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     items: list[T]
     next_cursor: str | None
+
+
+class CountedPage(Page[T], Generic[T], frozen=True):
+    """One page of a list that tells, where it is asked, how many there are in all."""
+
+    total: Total | UnsetType = UNSET
 
 
 def page(

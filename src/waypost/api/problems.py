@@ -4,6 +4,7 @@ One table says which error gives which status. An error that nobody foresaw beco
 request id; the log has the rest.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -15,7 +16,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from waypost import errors
-from waypost.api import tracing
+from waypost.api import methods, tracing
 from waypost.errors import Reaction, WaypostError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -47,7 +48,12 @@ STATUS: Final[Mapping[type[WaypostError], int]] = {
     errors.TwoOrganizationsError: 409,
     errors.NoSuchSaveError: 404,
     errors.UndoError: 409,
+    errors.WebhookAddressError: 422,
+    errors.WebhookExistsError: 409,
+    errors.ExportPlaceError: 422,
+    errors.ExportStateError: 409,
     errors.InvalidFieldError: 422,
+    errors.FeedForgottenError: 410,
     errors.NotFoundError: 404,
     errors.MethodError: 405,
     errors.MediaTypeError: 415,
@@ -55,6 +61,7 @@ STATUS: Final[Mapping[type[WaypostError], int]] = {
     errors.AccessError: 403,
     errors.KeyRefusedError: 401,
     errors.KeyScopeError: 403,
+    errors.RateLimitedError: 429,
     errors.TooManyAttemptsError: 429,
     errors.LinkRefusedError: 404,
     errors.ConsoleError: 502,
@@ -63,6 +70,7 @@ STATUS: Final[Mapping[type[WaypostError], int]] = {
     errors.LeaseLostError: 409,
     errors.InterruptedRunError: 503,
     errors.StorageError: 503,
+    errors.TooSlowError: 504,
 }
 """By class; a class that is not named has its parent's."""
 
@@ -75,7 +83,6 @@ _OF_STATUS: Final[Mapping[int, type[WaypostError]]] = {
 }
 """What the framework refuses on its own; its words are not passed on, since they repeat the path."""
 
-_PARAMETER: Final = re.compile(r"\{[^}]+\}")
 _KINDS: Final = {
     "str": "a text",
     "int": "a whole number",
@@ -161,6 +168,8 @@ def known(problem: Exception) -> WaypostError | None:
     """An exception as one of Waypost's errors, if it is foreseen."""
     if isinstance(problem, WaypostError):
         return problem
+    if isinstance(problem, psycopg.errors.QueryCanceled):
+        return errors.TooSlowError("The answer took the database longer than is allowed, and was given up.")
     if isinstance(problem, psycopg.OperationalError):  # a pool without a free connection too
         return errors.DatabaseUnreachableError("The database does not answer.")
     if isinstance(problem, ValidationException):
@@ -212,20 +221,12 @@ def _in_words(names: re.Match[str]) -> str:
 def _headers(error: WaypostError, request: Request[Any, Any, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(error, errors.KeyRefusedError):
         yield "WWW-Authenticate", 'Bearer realm="waypost"'
-    if isinstance(error, errors.TooManyAttemptsError):
-        yield "Retry-After", str(max(1, round(error.retry_after)))
+    if isinstance(error, (errors.TooManyAttemptsError, errors.RateLimitedError)):
+        yield "Retry-After", str(max(1, math.ceil(error.retry_after)))
     elif error.reaction is Reaction.TRANSIENT and status(type(error)) == 503:
         yield "Retry-After", "5"
     if isinstance(error, errors.MethodError):
-        yield "Allow", ", ".join(sorted(_methods(request)))
-
-
-def _methods(request: Request[Any, Any, Any]) -> Iterator[str]:
-    """The methods that the path knows."""
-    for route in request.app.routes:
-        pattern = _PARAMETER.sub("[^/]+", route.path_format)
-        if re.fullmatch(pattern, request.scope["path"]):
-            yield from getattr(route, "methods", ())
+        yield "Allow", methods.allowed(request)
 
 
 def _fields(error: WaypostError) -> Iterator[FieldProblem]:

@@ -7,8 +7,10 @@ from typing import Final
 
 from litestar.types import Scope
 
+from waypost import settings
 from waypost.access.attempts import Attempts
 from waypost.api import callers, tracing
+from waypost.api.allowance import Allowance
 from waypost.api.metrics import Metrics
 from waypost.jobs import gauges
 from waypost.sync.now import Means
@@ -27,6 +29,7 @@ class Service:
         means: Database, vault, and what may be called.
         behind_proxy: Whether `X-Forwarded-For` is to be believed.
         public_url: Under which address others reach it; empty where it listens for itself.
+        rate_limit: Requests a second that each key may make; 0 for no limit.
         work: The worker that runs beside the API until its event is set; None for the API alone.
     """
 
@@ -36,6 +39,7 @@ class Service:
         *,
         behind_proxy: bool = False,
         public_url: str = "",
+        rate_limit: int = settings.RATE_LIMIT,
         work: Work | None = None,
     ) -> None:
         self.means = means
@@ -43,6 +47,7 @@ class Service:
         self.public_url = public_url
         self.work = work
         self.attempts = Attempts()
+        self.allowance = Allowance(rate_limit)
         self.metrics = Metrics()
         self.stopping = asyncio.Event()
         self.asking = asyncio.Semaphore(ASKING)

@@ -22,7 +22,7 @@ from waypost.api.events import Event
 from waypost.api.pages import Cursor, Limit
 from waypost.storage.database import Database
 from waypost.sync import history, progress, schedule, streams
-from waypost.sync.history import RunPage
+from waypost.sync.history import RunFilters, RunPage
 from waypost.sync.progress import Pull, RunProgress
 
 Name = Literal["accounts", "sites", "groups", "agents", "risks"]
@@ -99,12 +99,9 @@ async def list_runs(
 ) -> RunPage:
     if connection_id is not None:
         await call.connection(connection_id)
+    filters = RunFilters(connection_id=connection_id)
     return await history.newest(
-        call.db,
-        connection=connection_id,
-        organization_id=call.organization_id,
-        limit=limit,
-        cursor=cursor,
+        call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor
     )
 
 

@@ -6,10 +6,10 @@ It is outside of the framework's routing, so that answers to unknown paths have 
 import re
 import time
 import uuid
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
 import structlog
-from litestar.datastructures import MutableScopeHeaders
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from waypost.api.metrics import Metrics
@@ -35,6 +35,9 @@ PROTECTION: Final = {
 }
 """Headers of every answer that has none of its own by these names."""
 
+_PROTECTION: Final = {name.lower().encode(): value.encode() for name, value in PROTECTION.items()}
+_HEADER: Final = HEADER.lower().encode()
+
 log = structlog.get_logger()
 
 
@@ -55,10 +58,7 @@ async def traced(app: ASGIApp, metrics: Metrics, scope: Scope, receive: Receive,
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
-            headers = MutableScopeHeaders.from_message(message)
-            for name, value in PROTECTION.items():
-                headers.setdefault(name, value)
-            headers[HEADER] = chosen
+            message["headers"] = [*_protected(message["headers"]), (_HEADER, chosen.encode())]
         await send(message)
 
     with structlog.contextvars.bound_contextvars(request_id=chosen):
@@ -78,6 +78,15 @@ async def traced(app: ASGIApp, metrics: Metrics, scope: Scope, receive: Receive,
             )
 
 
+def _protected(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """The headers of an answer, whose names are in lower case, and those that protect it."""
+    missing = dict(_PROTECTION)
+    for name, value in headers:
+        missing.pop(name, None)
+        yield name, value
+    yield from missing.items()
+
+
 def request_id(scope: Scope) -> str:
     """The id of a request under way."""
     return str(scope["state"].get(_KEY, ""))
@@ -92,6 +101,6 @@ def route(scope: HTTPScope) -> str:
 def _chosen(scope: HTTPScope) -> str:
     """The caller's id if it is one that a log can hold, or a new one."""
     for name, value in scope["headers"]:
-        if name.lower() == HEADER.lower().encode() and _SANE.fullmatch(value):
+        if name.lower() == _HEADER and _SANE.fullmatch(value):
             return value.decode()
     return uuid.uuid4().hex

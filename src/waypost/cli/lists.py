@@ -1,88 +1,90 @@
-"""`waypost finding|device|software|site|change list`."""
+"""`waypost finding|device|site list`."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
 
 import msgspec
 from cyclopts import App, Parameter
+from msgspec import UNSET
 
+from waypost import errors
 from waypost.access.keys import Scope
 from waypost.cli import means, output
+from waypost.cli.filtering import DeviceFilters, FindingFilters, many, words
 from waypost.cli.output import Json
-from waypost.unified import reading
-from waypost.unified.items import ChangeItem, DeviceItem, FindingItem, SiteItem, SoftwareItem
-from waypost.unified.reading import Filters, ListPage
+from waypost.unified import ordering, paging, reading
+from waypost.unified.filters import Filters
+from waypost.unified.including import IN_DEVICES, IN_FINDINGS
+from waypost.unified.items import Device, DeviceItem, Finding, FindingItem, SiteItem
+from waypost.unified.paging import ListPage
 
 finding = App(name="finding", help="Findings: one CVE in one application version on one device.")
 device = App(name="device", help="Devices: endpoints with an agent.")
-software = App(name="software", help="Software: application versions that have findings.")
 site = App(name="site", help="Sites of the consoles: whose they are, and what is there.")
-change = App(name="change", help="Changes: what became different about findings, devices and sites.")
+
+ALL_FINDINGS: Final = FindingFilters()
+ALL_DEVICES: Final = DeviceFilters()
 
 I = TypeVar("I")  # noqa: E741  # an item
 Names = Annotated[list[str] | None, Parameter(negative=())]
-Limit = Annotated[int, Parameter(help=f"Rows, at most {reading.MOST:,}.")]
+Limit = Annotated[int, Parameter(help=f"Rows, at most {paging.MOST:,}.")]
+Count = Annotated[bool, Parameter(help="Tell how many there are in all.", negative=())]
 Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
 
 
 @finding.command(name="list")
 def finding_list(
     *,
-    organization: str = "",
-    connection: Names = None,
-    site: Names = None,
-    severity: Names = None,
-    state: Names = None,
-    cve: Names = None,
-    device: Names = None,
-    application: str = "",
-    detected_since: str = "",
-    changed_since: str = "",
+    which: FindingFilters = ALL_FINDINGS,
+    sort: Annotated[
+        str,
+        Parameter(
+            help=f"{', '.join(ordering.FINDINGS)}; -{next(iter(ordering.FINDINGS))} from the other end."
+        ),
+    ] = reading.WORST_FIRST,
+    include: Annotated[
+        list[str] | None,
+        Parameter(
+            help=f"With --json, tell more of each: {', '.join(IN_FINDINGS)}; several separated by commas.",
+            negative=(),
+        ),
+    ] = None,
+    count: Count = False,
     limit: Limit = 100,
     cursor: Cursor = "",
     as_json: Json = False,
 ) -> None:
-    """List findings, the worst first. Filters may be repeated; a finding that fits one of the values fits.
+    """List findings, the worst first. Filters may be repeated; a finding that fits one of the values fits."""
+    _refuse_without_json(include, as_json=as_json)
+
+    async def work() -> None:
+        read = partial(reading.findings, sort=sort, include=words(include), count=count)
+        page = await _page(read, which.filters(), which.organization, limit, cursor)
+        columns = ["severity", "score", "cve", "device", "application", "version", "site", "state"]
+        output.listing(page, columns, _finding, as_json=as_json, numbers="score", whole="severity,cve,state")
+        _tell_total(page, as_json=as_json)
+
+    means.run(work())
+
+
+@finding.command(name="show")
+def finding_show(finding_id: UUID, /, *, as_json: Json = False) -> None:
+    """Show a finding: what is known of it, its CVE and its device, and what became of it.
 
     Parameters
     ----------
-    organization
-        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
-    connection
-        Name of a connection.
-    site
-        Name of a site, or its id in the console.
-    severity
-        critical, high, medium, low, none, unknown; several separated by commas.
-    state
-        open, reopened, in_progress, on_hold, ignored, resolved; several separated by commas.
-    cve
-        Like CVE-2024-3094; several separated by commas.
-    device
-        Name of a device, its id, or its agent's id.
-    application
-        Part of an application's name.
-    detected_since
-        Like 2026-11-01 or 2026-11-01T08:00:00Z.
-    changed_since
-        Like detected-since: opened, changed, resolved or moved since then.
+    finding_id
+        Its id, as `waypost finding list --json` tells it.
     """
-    filters = Filters(
-        connection=_many(connection),
-        site=_many(site),
-        severity=_words(severity),
-        state=_words(state),
-        cve=_words(cve),
-        device=_many(device),
-        application=application,
-        detected_since=detected_since,
-        changed_since=changed_since,
-    )
 
     async def work() -> None:
-        page = await _page(reading.findings, filters, organization, limit, cursor)
-        columns = ["severity", "score", "cve", "device", "application", "version", "site", "state"]
-        output.listing(page, columns, _finding, as_json=as_json, numbers="score", whole="severity,cve,state")
+        async with means.session(needs=Scope.READ, whole=False) as session:
+            found = await reading.finding(
+                session.db, finding_id, organization_id=session.organization_id, include=IN_FINDINGS
+            )
+        _shown(found, as_json=as_json)
 
     means.run(work())
 
@@ -90,97 +92,49 @@ def finding_list(
 @device.command(name="list")
 def device_list(
     *,
-    organization: str = "",
-    connection: Names = None,
-    site: Names = None,
-    state: Names = None,
-    device: Names = None,
-    changed_since: str = "",
+    which: DeviceFilters = ALL_DEVICES,
+    sort: Annotated[
+        str,
+        Parameter(help=f"{', '.join(ordering.DEVICES)}; -{next(iter(ordering.DEVICES))} from the other end."),
+    ] = reading.BY_NAME,
+    include: Annotated[
+        list[str] | None,
+        Parameter(help=f"With --json, tell more of each: {', '.join(IN_DEVICES)}.", negative=()),
+    ] = None,
+    count: Count = False,
     limit: Limit = 100,
     cursor: Cursor = "",
     as_json: Json = False,
 ) -> None:
-    """List devices by name.
-
-    Parameters
-    ----------
-    organization
-        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
-    connection
-        Name of a connection.
-    site
-        Name of a site, or its id in the console.
-    state
-        active, inactive, decommissioned, uninstalled, gone, unknown; several separated by commas.
-    device
-        Name of a device, its id, or its agent's id.
-    changed_since
-        Like 2026-11-01 or 2026-11-01T08:00:00Z.
-    """
-    filters = Filters(
-        connection=_many(connection),
-        site=_many(site),
-        state=_words(state),
-        device=_many(device),
-        changed_since=changed_since,
-    )
+    """List devices by name."""
+    _refuse_without_json(include, as_json=as_json)
 
     async def work() -> None:
-        page = await _page(reading.devices, filters, organization, limit, cursor)
+        read = partial(reading.devices, sort=sort, include=words(include), count=count)
+        page = await _page(read, which.filters(), which.organization, limit, cursor)
         columns = ["name", "site", "os", "agent", "state", "last active"]
         output.listing(page, columns, _device, as_json=as_json, whole="state,last active")
+        _tell_total(page, as_json=as_json)
 
     means.run(work())
 
 
-@software.command(name="list")
-def software_list(
-    *,
-    organization: str = "",
-    connection: Names = None,
-    site: Names = None,
-    severity: Names = None,
-    cve: Names = None,
-    device: Names = None,
-    application: str = "",
-    limit: Limit = 100,
-    cursor: Cursor = "",
-    as_json: Json = False,
-) -> None:
-    """List application versions that have findings which are not resolved, by name.
+@device.command(name="show")
+def device_show(device_id: UUID, /, *, as_json: Json = False) -> None:
+    """Show a device: what is known of it, its agent as the console sent it, and what became of it.
 
     Parameters
     ----------
-    organization
-        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
-    connection
-        Name of a connection.
-    site
-        Name of a site, or its id in the console.
-    severity
-        Count findings of these severities only.
-    cve
-        Only software with this CVE.
-    device
-        Only software on this device.
-    application
-        Part of an application's name.
+    device_id
+        Its id, as `waypost device list --json` tells it.
     """
-    filters = Filters(
-        connection=_many(connection),
-        site=_many(site),
-        severity=_words(severity),
-        cve=_words(cve),
-        device=_many(device),
-        application=application,
-    )
 
     async def work() -> None:
-        page = await _page(reading.software, filters, organization, limit, cursor)
-        columns = ["application", "vendor", "version", "devices", "findings", "critical", "high", "worst"]
-        output.listing(
-            page, columns, _software, as_json=as_json, numbers="devices findings critical high", whole="worst"
-        )
+        async with means.session(needs=Scope.READ, whole=False) as session:
+            found = await reading.device(
+                session.db, device_id, organization_id=session.organization_id, include=IN_DEVICES
+            )
+        _shown(found, as_json=as_json)
 
     means.run(work())
 
@@ -206,54 +160,12 @@ def site_list(
     site
         Name of a site, or its id in the console.
     """
-    filters = Filters(connection=_many(connection), site=_many(site))
+    filters = Filters(connection=many(connection), site=many(site))
 
     async def work() -> None:
         page = await _page(reading.sites, filters, organization, limit, cursor)
         columns = ["name", "account", "connection", "state", "organization", "devices", "findings"]
         output.listing(page, columns, _site, as_json=as_json, numbers="devices findings", whole="state")
-
-    means.run(work())
-
-
-@change.command(name="list")
-def change_list(
-    *,
-    organization: str = "",
-    connection: Names = None,
-    site: Names = None,
-    kind: Names = None,
-    changed_since: str = "",
-    limit: Limit = 100,
-    cursor: Cursor = "",
-    as_json: Json = False,
-) -> None:
-    """List what changed, the newest first.
-
-    Parameters
-    ----------
-    organization
-        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
-    connection
-        Name of a connection.
-    site
-        Name of a site where it happened, or its id in the console.
-    kind
-        Like finding_opened, finding_resolved, device_added, site_renamed; several separated by commas.
-    changed_since
-        Like 2026-11-01 or 2026-11-01T08:00:00Z.
-    """
-    filters = Filters(
-        connection=_many(connection),
-        site=_many(site),
-        kind=_words(kind),
-        changed_since=changed_since,
-    )
-
-    async def work() -> None:
-        page = await _page(reading.changes, filters, organization, limit, cursor)
-        columns = ["at", "change", "connection", "site", "id"]
-        output.listing(page, columns, _change, as_json=as_json, whole="at,change,id")
 
     means.run(work())
 
@@ -280,25 +192,44 @@ def _device(item: DeviceItem) -> list[object]:
     return [item.name, item.site, item.os, item.agent_version, item.state, item.last_active_at]
 
 
-def _software(item: SoftwareItem) -> list[object]:
-    return [
-        item.name, item.vendor, item.version, item.devices, item.findings, item.critical, item.high, item.severity,
-    ]  # fmt: skip
-
-
 def _site(item: SiteItem) -> list[object]:
     owner = item.organization.name if item.organization else None
     return [item.name, item.account, item.connection, item.state, owner, item.devices, item.open_findings]
 
 
-def _change(item: ChangeItem) -> list[object]:
-    return [item.at, item.kind, item.connection, item.site, item.subject_id]
+def _refuse_without_json(include: list[str] | None, *, as_json: bool) -> None:
+    if include and not as_json:
+        raise errors.UsageError(
+            "A table has no room for more of each.", remedy="Give --json, or leave --include out."
+        )
 
 
-def _many(values: list[str] | None) -> tuple[str, ...]:
-    return tuple(values or ())
+def _tell_total(page: ListPage[I], *, as_json: bool) -> None:
+    if page.total is not UNSET and not as_json:
+        about = "" if page.total.exact else "about "
+        output.out.print(f"[dim]{about}{page.total.count:,} in all[/]")
 
 
-def _words(values: list[str] | None) -> tuple[str, ...]:
-    """Values without commas of their own, which may therefore be given in one, separated by commas."""
-    return tuple(word.strip() for value in values or () for word in value.split(",") if word.strip())
+def _shown(found: Finding | Device, *, as_json: bool) -> None:
+    """One thing in full: its fields, the console's own, and its history."""
+    if as_json:
+        output.json(found)
+        return
+    document = msgspec.to_builtins(found)
+    included = document.pop("included", {})
+    del document["history"]
+    output.table(["field", "value"], _lines(document), whole="field")
+    for name, part in included.items():
+        output.table([name, "value"], _lines(part or {}), whole=name)
+    output.table(
+        ["at", "history", "pull"],
+        [[event.at, event.kind, event.run_id] for event in found.history],
+        whole="at,history",
+    )
+
+
+def _lines(document: dict[str, Any]) -> list[list[object]]:  # Any: JSON
+    return [
+        [name, msgspec.json.encode(value).decode() if isinstance(value, dict | list) else value]
+        for name, value in document.items()
+    ]

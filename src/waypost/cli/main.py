@@ -13,7 +13,24 @@ import psycopg
 from cyclopts import App
 
 from waypost import __version__, errors
-from waypost.cli import connection, db, demo, key, lists, mapping, org, output, quarantine, runs, sync, worker
+from waypost.cli import (
+    changes,
+    connection,
+    db,
+    demo,
+    inventory,
+    key,
+    lists,
+    mapping,
+    org,
+    output,
+    quarantine,
+    runs,
+    summaries,
+    sync,
+    webhook,
+    worker,
+)
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -42,9 +59,16 @@ app.command(mapping.app)
 app.command(key.app)
 app.command(lists.finding)
 app.command(lists.device)
-app.command(lists.software)
+app.command(inventory.software)
+app.command(inventory.cve)
 app.command(lists.site)
-app.command(lists.change)
+app.command(inventory.account)
+app.command(inventory.group)
+app.command(summaries.app)
+app.command(changes.app)
+app.command(webhook.app)
+# By name, so that other commands need not load what writes files.
+app.command("waypost.cli.export:app", name="export")
 app.command(quarantine.app)
 app.command(db.app)
 

@@ -25,6 +25,7 @@ from waypost.settings import Settings
 from waypost.storage import database
 from waypost.storage.database import Connection, Database
 from waypost.sync.now import Means
+from waypost.unified import cursors
 
 T = TypeVar("T")
 
@@ -63,7 +64,12 @@ class Session(msgspec.Struct, frozen=True):
             VaultError: There is no usable master key.
             SettingsError: The allowed hosts make no sense.
         """
-        return Means(self.database, Vault.open(self.settings), Allowed.parse(self.settings.allowed_hosts))
+        return Means(
+            self.database,
+            Vault.open(self.settings),
+            Allowed.parse(self.settings.allowed_hosts),
+            exports=self.settings.exports_place,
+        )
 
 
 @contextlib.asynccontextmanager
@@ -86,6 +92,7 @@ async def session(
     telemetry.configure(settings.log_level)
     prepared = await database.prepare(msgspec.structs.replace(settings, key=""))
     async with prepared.connect() as db:
+        await cursors.adopt(db)
         principal = await _admitted(db, settings.key, needs, whole=whole) if settings.key else None
         yield Session(settings, prepared, db, principal)
 

@@ -64,6 +64,12 @@ def json(document: object) -> None:
     sys.stdout.buffer.flush()
 
 
+def json_line(document: object) -> None:
+    """One JSON document on one line, for what goes on."""
+    sys.stdout.buffer.write(msgspec.json.encode(document, enc_hook=str) + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def table(
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from datetime import timedelta
 from typing import Annotated
 
 import msgspec
@@ -22,9 +23,12 @@ from waypost.settings import Settings
 from waypost.storage import database
 from waypost.storage.database import Database
 from waypost.sync.now import Means
+from waypost.unified import cursors
 
 SESSIONS = 16
 """Of the database for the API; the worker has its own."""
+DEADLINE = timedelta(seconds=10)
+"""Of a statement of the API: nobody waits longer for a page, and a slow one must not hold up the others."""
 
 
 def serve(
@@ -76,12 +80,14 @@ async def _serve(settings: Settings, *, alone: bool) -> None:
     vault, allowed = Vault.open(settings), Allowed.parse(settings.allowed_hosts)
     async with prepared.connect() as db:
         await custody.assure(db, vault)
-    async with prepared.pooled(SESSIONS) as pooled:
+        await cursors.adopt(db)
+    async with prepared.pooled(SESSIONS, deadline=DEADLINE) as pooled:
         api = app.create(
-            Means(pooled, vault, allowed),
+            Means(pooled, vault, allowed, exports=settings.exports_place),
             behind_proxy=settings.behind_proxy,
             public_url=public_address.base(settings) if settings.public_url else where.url,
-            work=None if alone else _work(Means(prepared, vault, allowed)),
+            rate_limit=settings.rate_limit,
+            work=None if alone else _work(Means(prepared, vault, allowed, exports=settings.exports_place)),
         )
         async with server.listening(api, where, settings) as task:
             await _welcome(pooled, where)

@@ -27,6 +27,7 @@ from waypost.sentinelone.client import Client
 from waypost.sentinelone.limits import Limiter
 from waypost.storage import queries
 from waypost.storage.database import Connection as DatabaseConnection
+from waypost.unified.words import ChangeKind
 
 _SEALINGS: Final = 2
 """The master key may be replaced between sealing and storing; a vault that can then seals with the new one."""
@@ -123,8 +124,10 @@ async def swap(
     version = await store(db, vault, connection_id, connection.connection_uuid, token, identity)
     if seen.more:
         await db.execute(queries.credentials.walk_whole, {"connection_id": connection_id})
-    await states.move(db, connection_id, states.Event.ROTATED)
-    await health.recovered(db, connection_id, "")
+    moved = await states.move(db, connection_id, states.Event.ROTATED)
+    if moved is not None and moved[0] is states.State.NEEDS_ATTENTION:
+        await health.tell(db, connection, ChangeKind.CONNECTION_RECOVERED, {})
+    await health.recovered(db, connection_id, health.WHOLE)
     await db.execute(queries.connections.wake, {"connection_id": connection_id})
     await audit.record(
         db,

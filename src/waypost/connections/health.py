@@ -50,7 +50,15 @@ async def failed(db: DatabaseConnection, connection_id: int, stream: str, error:
     Returns:
         Whether this began it.
     """
-    name = await _begin(db, connection_id, stream, error)
+    async with db.transaction():
+        name = await _begin(db, connection_id, stream, error)
+        if name is not None and not _is_told_otherwise(stream, error.code):
+            await _tell(
+                db,
+                connection_id,
+                ChangeKind.CONNECTION_HEALTH_CHANGED,
+                _changed(stream, FAILING, reason(error)),
+            )
     if name is not None:
         _log_beginning(name, stream, error)
     return name is not None
@@ -62,11 +70,15 @@ async def recovered(db: DatabaseConnection, connection_id: int, stream: str) -> 
     Returns:
         Whether this ended one.
     """
-    cursor = await db.execute(queries.health.end, {"connection_id": connection_id, "stream": stream})
-    row = await cursor.fetchone()
-    if row is None:
-        return False
-    code, seconds, name = row
+    async with db.transaction():
+        cursor = await db.execute(queries.health.end, {"connection_id": connection_id, "stream": stream})
+        row = await cursor.fetchone()
+        if row is None:
+            return False
+        code, seconds, name = row
+        if not _is_told_otherwise(stream, code):
+            detail = _changed(stream, OK, {"seconds": round(seconds)})
+            await _tell(db, connection_id, ChangeKind.CONNECTION_HEALTH_CHANGED, detail)
     # As loud as its beginning: whoever was told of that must hear of this.
     _log.warning("outage ended", connection=name, stream=stream or "all", code=code, seconds=round(seconds))
     return True
@@ -114,6 +126,8 @@ async def pulled(db: DatabaseConnection, connection: Connection) -> None:
         moved = await states.move(db, connection.connection_id, Event.PULLED)
         if moved is None or moved[0] is moved[1]:
             return
+        if moved[0] is State.PENDING:
+            await tell(db, connection, ChangeKind.CONNECTION_PULLED, {})
         if moved[0] is State.NEEDS_ATTENTION:
             await tell(db, connection, ChangeKind.CONNECTION_RECOVERED, {})
             await _record(db, connection, "connection.recovered", moved, {})
@@ -122,8 +136,7 @@ async def pulled(db: DatabaseConnection, connection: Connection) -> None:
 
 async def tell(db: DatabaseConnection, connection: Connection, kind: ChangeKind, detail: Row) -> None:
     """Enter something about the connection itself in the change log, inside the caller's transaction."""
-    facts = {"connection_id": connection.connection_id, "kind": kind.value, "detail": Jsonb(detail)}
-    await db.execute(queries.health.tell, facts)
+    await _tell(db, connection.connection_id, kind, detail)
 
 
 async def of(db: DatabaseConnection, connection_ids: Sequence[int]) -> dict[int, Health]:
@@ -181,6 +194,21 @@ async def _begin(
     facts = {"connection_id": connection_id, "stream": stream, **reason(error)}
     row = await (await db.execute(queries.health.begin, facts)).fetchone()
     return str(row[1]) if row is not None and row[0] else None
+
+
+async def _tell(db: DatabaseConnection, connection_id: int, kind: ChangeKind, detail: Row) -> None:
+    facts = {"connection_id": connection_id, "kind": kind.value, "detail": Jsonb(detail)}
+    await db.execute(queries.health.tell, facts)
+
+
+def _is_told_otherwise(stream: str, code: str) -> bool:
+    """Whether an outage has entries of its own kinds: that the connection needs attention, and that it recovered."""
+    return stream == WHOLE and code == errors.TokenRefusedError.code
+
+
+def _changed(stream: str, state: str, more: Row) -> Row:
+    """What an entry about a stream's health tells; `stream` is null where it is about all of them."""
+    return {"stream": stream or None, "state": state, **more}
 
 
 def _log_beginning(name: str, stream: str, error: errors.WaypostError) -> None:

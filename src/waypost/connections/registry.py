@@ -30,6 +30,7 @@ from waypost.sentinelone.limits import Limiter
 from waypost.storage import queries
 from waypost.storage.database import Connection as DatabaseConnection
 from waypost.unified import names as naming
+from waypost.unified.words import ChangeKind
 
 LONGEST_NAME: Final = admission.LONGEST_NAME
 
@@ -121,6 +122,8 @@ async def store(
         if refusal:
             await health.failed(db, connection_id, health.WHOLE, refusal)
         stored = await by_uuid(db, connection_uuid)
+        detail = {"name": stored.name, "url": origin, "state": stored.state}
+        await health.tell(db, stored, ChangeKind.CONNECTION_ADDED, detail)
         after = {"url": origin, "state": stored.state, "token_of": identity.user}
         await audit.record(db, actor, "connection.added", **stored.subject, after=after)
         if default:

@@ -4,23 +4,33 @@ All of it is one transaction. Where Waypost keeps the key itself, its file holds
 committed, so that a crash at any point leaves a file whose keys open everything (decision 16).
 """
 
+from collections.abc import Mapping
+from typing import Final, LiteralString
+
 import msgspec
 
 from waypost import errors
 from waypost.access import audit
 from waypost.access.audit import Actor
 from waypost.connections import custody, master_key
-from waypost.connections.vault import CREDENTIAL, Vault, sealed_by
+from waypost.connections.vault import CREDENTIAL, RENEWAL, WEBHOOK, Vault, sealed_by
 from waypost.settings import Settings
 from waypost.storage import queries
 from waypost.storage.database import Connection as DatabaseConnection
+
+_REWRAP: Final[Mapping[str, LiteralString]] = {
+    CREDENTIAL: queries.credentials.rewrap_credential,
+    RENEWAL: queries.credentials.rewrap_renewal,
+    WEBHOOK: queries.credentials.rewrap_webhook_secret,
+}
+"""By the table of the row."""
 
 
 class Rekeyed(msgspec.Struct, frozen=True):
     """What came of it.
 
     Attributes:
-        tokens: How many are sealed by the new key.
+        tokens: How many are sealed by the new key, secrets of webhooks among them.
         kept: The new key is in Waypost's own file; otherwise the operator has to give it from now on.
     """
 
@@ -75,12 +85,7 @@ async def rotate_master(db: DatabaseConnection, old: Vault, new: Vault, actor: A
             if sealed_by(sealed_key) == new.key_ids[0]:
                 continue
             wrapped = old.rewrap(sealed_key, custody.place(connection_uuid, row_id), table, new)
-            statement = (
-                queries.credentials.rewrap_credential
-                if table == CREDENTIAL
-                else queries.credentials.rewrap_renewal
-            )
-            await db.execute(statement, {"sealed_key": wrapped, "row_id": row_id})
+            await db.execute(_REWRAP[table], {"sealed_key": wrapped, "row_id": row_id})
         retired = [key_id for key_id in old.key_ids if key_id != new.key_ids[0]]
         await db.execute(queries.credentials.retire_keys, {"key_ids": retired})
         await db.execute(queries.credentials.reinstate_key, {"key_id": new.key_ids[0]})

@@ -21,7 +21,8 @@ from waypost.settings import Settings
 
 CREDENTIAL: Final = "credential"
 RENEWAL: Final = "renewal"
-"""The tables that hold sealed tokens."""
+WEBHOOK: Final = "webhook_secret"
+"""The tables that hold sealed tokens, and sealed secrets of webhooks."""
 
 _VERSION: Final = b"\x01"
 _KEY_BYTES: Final = master_key.BYTES

@@ -17,6 +17,8 @@ class Gauges(msgspec.Struct):
         late_most: The most of these since the start.
         alive_at: When the worker last looked for work (Unix time); 0 before it ran.
         upkeep_at: When this process last did the upkeep; 0 if another does.
+        delivered: Deliveries to webhooks that were accepted, since the start.
+        delivery_failures: Tries that were not, since the start.
     """
 
     places: int = 0
@@ -27,6 +29,8 @@ class Gauges(msgspec.Struct):
     late_most: float = 0.0
     alive_at: float = 0.0
     upkeep_at: float = 0.0
+    delivered: int = 0
+    delivery_failures: int = 0
 
     def began(self, late: float) -> None:
         self.late_last = late

@@ -5,6 +5,7 @@ from typing import Final, LiteralString
 
 import msgspec
 
+from waypost.changes import feed
 from waypost.storage import queries
 from waypost.storage.database import Connection
 
@@ -23,9 +24,14 @@ RULES: Final = (
     Rule("runs that changed nothing", timedelta(hours=1), queries.schedule.forget_quiet_runs),
     Rule("other runs", 30 * _DAY, queries.schedule.forget_runs),
     Rule("entries of the change log", 365 * _DAY, queries.schedule.forget_changes),
+    Rule("batches of the change log", 365 * _DAY, queries.schedule.forget_batches),
     Rule("outages that are over", 90 * _DAY, queries.schedule.forget_outages),
     Rule("drift that is over", 365 * _DAY, queries.drift.forget),
     Rule("pulls that were asked for", 7 * _DAY, queries.schedule.forget_requests),
+    Rule("exports", 7 * _DAY, queries.exports.forget),
+    Rule("deliveries to webhooks", 30 * _DAY, queries.webhooks.forget_deliveries),
+    Rule("deliveries beyond the newest thousand of a webhook", timedelta(0), queries.webhooks.forget_surplus),
+    Rule("secrets of webhooks that were replaced", timedelta(0), queries.webhooks.forget_secrets),
 )
 
 BATCH: Final = 5000
@@ -33,6 +39,8 @@ BATCH: Final = 5000
 
 async def keep(db: Connection, *, batch: int = BATCH) -> dict[str, int]:
     """Apply the rules; how many rows each deleted."""
+    while not await feed.number(db):  # what nobody reads gets old, too
+        pass
     return {rule.what: await _apply(db, rule, batch) for rule in RULES}
 
 

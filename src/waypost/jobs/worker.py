@@ -18,7 +18,7 @@ import structlog
 
 from waypost import errors
 from waypost.connections.states import State
-from waypost.jobs import bell, gauges, turn, upkeep
+from waypost.jobs import bell, delivery, exporting, gauges, turn, upkeep
 from waypost.jobs.gauges import Gauges
 from waypost.jobs.limiters import Limiters
 from waypost.storage.database import Connection
@@ -29,8 +29,8 @@ from waypost.sync.schedule import Taken
 CONCURRENCY: Final = 24
 """Pulls at once: 1,000 connections a minute, if each takes no longer than 1.4 s."""
 
-_SPARE_SESSIONS: Final = 4
-"""Of the database beside those of the pulls: looking for work, holding it, the bell, the upkeep."""
+_SPARE_SESSIONS: Final = 4 + delivery.SESSIONS + exporting.SESSIONS
+"""Of the database beside those of the pulls: looking for work, holding it, the bell, the upkeep, delivering."""
 _LONGEST_LOOK: Final = 2.0
 """Seconds between two looks for work, at most; what is asked for meanwhile rings."""
 _SHORTEST_LOOK: Final = 0.2
@@ -94,6 +94,8 @@ class _Worker:
             asyncio.create_task(self._keep_holding()),
             asyncio.create_task(bell.listen(self._means.database, self._wake.set)),
             asyncio.create_task(upkeep.run(self._means, self._limiters, self._counts)),
+            asyncio.create_task(delivery.run(self._means, self._counts)),
+            asyncio.create_task(exporting.run(self._means.database, self._name, self._means.exports)),
         ]
         try:
             yield

@@ -26,8 +26,9 @@ MOST_TOLD: Final = 100
 """Errors by line; whoever has made the same mistake in every line needs not be told each time."""
 
 _SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001  # wide forms are formulas to some, too
-"""What a spreadsheet would take for a formula, or for one once an apostrophe is gone."""
+FORMULA: Final = r"'*[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001  # wide forms are formulas to some, too
+"""Begins what a spreadsheet would take for a formula, or for one once an apostrophe is gone."""
+_FORMULA: Final = re.compile(FORMULA)
 _GUARDED: Final = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001
 _PART: Final = re.compile(r"\\(.)|(;)", re.DOTALL)
 _BOMS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}

@@ -6,7 +6,7 @@ from waypost import errors
 from waypost.organizations import registry
 from waypost.storage import queries
 from waypost.storage.database import Connection
-from waypost.unified import names, reading
+from waypost.unified import filters, names
 
 NONE: Final = "none"
 """Narrows a list to what belongs to no organization; one that has this name is named by its id."""
@@ -41,5 +41,5 @@ async def narrowed(db: Connection, text: str, bound: int | None = None) -> int |
     if not text:
         return None
     if bound is None and text.lower() == NONE:
-        return reading.NOBODY
+        return filters.NOBODY
     return await chosen(db, text, bound)

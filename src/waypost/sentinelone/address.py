@@ -123,6 +123,31 @@ def normalise(text: str, allowed: Allowed) -> Address:
     return _public_address(scheme, host, port)
 
 
+def elsewhere(text: str, allowed: Allowed) -> Address:
+    """Make an address out of one that is no console's: any public name, on any port; inside ones as for consoles.
+
+    Raises:
+        AddressError: It is no address, or one that may not be called; the message says why.
+    """
+    scheme, authority = _split(text)
+    host, port = _host_and_port(authority)
+    ip = _ip(host)
+    if ip is None:
+        host = _hostname(host)
+        inside = host == "localhost" and any(one.is_loopback for one in _addresses(allowed))
+        if not inside and "." not in host:
+            raise AddressError(f"{host} is no public name.")
+    else:
+        if not allowed.named(ip):
+            raise AddressError(f"{ip} is an IP address, and only those are called that an operator allowed.")
+        host, inside = str(ip), not _public(ip)
+    if inside:
+        return _inside(scheme, host, port)
+    if scheme != "https":
+        raise AddressError(f"{host} would be called over http, where everyone on the way can read along.")
+    return Address(scheme, host, port or _DEFAULT_PORTS[scheme])
+
+
 class ForbiddenAddressError(OSError):
     """A name leads to an address that may not be called; `client` turns it into an AddressError."""
 

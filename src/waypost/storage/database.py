@@ -6,7 +6,10 @@ a command, one of a pool for the service. Every connection works in the schema `
 
 import contextlib
 import logging
+import select
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +31,9 @@ Pool = AsyncConnectionPool[Connection]
 
 _PATIENCE: Final = 10
 """Seconds to wait for the server, or for a connection of the pool."""
+
+_KEEPALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""After a minute of silence a session whose server cannot be reached any more counts as ended."""
 
 _CLEAN: Final = (
     "SET synchronous_commit TO DEFAULT; SET idle_in_transaction_session_timeout TO DEFAULT;"
@@ -56,22 +62,49 @@ class Database(msgspec.Struct, frozen=True):
         Raises:
             DatabaseUnreachableError: The server does not answer, or all connections of the pool are taken for long.
         """
-        connection = await (_connect(self.url) if self.pool is None else _borrow(self.pool))
+        connection = await self.take()
         try:
-            async with connection:
-                yield connection
+            yield connection
         finally:
-            if self.pool is not None:
-                await self.pool.putconn(connection)
+            await self.give_back(connection)
+
+    async def take(self) -> Connection:
+        """A connection, as for `connect`, to be given back by who takes it."""
+        return await (_connect(self.url) if self.pool is None else _borrow(self.pool))
+
+    async def give_back(self, connection: Connection, *, as_it_was: bool = False) -> None:
+        """Take a connection back.
+
+        Args:
+            connection: It may be in the middle of something; that is undone.
+            as_it_was: Whether nothing of the session was set, listened to or locked, so that nothing is to be undone.
+        """
+        if self.pool is None:
+            await connection.close()
+            return
+        try:
+            if not as_it_was:
+                await connection.rollback()
+                await _clean(connection)
+        except BaseException as problem:
+            await connection.close()
+            if not isinstance(problem, psycopg.Error):
+                raise
+        finally:
+            await self.pool.putconn(connection)
 
     @contextlib.asynccontextmanager
-    async def pooled(self, most: int) -> AsyncIterator["Database"]:
-        """This database while the block runs, with connections that are kept and used again, so many at most."""
+    async def pooled(self, most: int, *, deadline: timedelta | None = None) -> AsyncIterator["Database"]:
+        """This database while the block runs, with connections that are kept and used again, so many at most.
+
+        Args:
+            most: Connections.
+            deadline: After so long a statement is ended, that nobody waits for.
+        """
         pool: Pool = AsyncConnectionPool(
             kwargs=_parameters(self.url),
-            configure=_configure,
-            check=AsyncConnectionPool.check_connection,
-            reset=_clean,
+            configure=partial(_configure, deadline=deadline),
+            check=_check,
             min_size=1,
             max_size=most,
             timeout=_PATIENCE,
@@ -143,12 +176,29 @@ async def _borrow(pool: Pool) -> Connection:
 def _parameters(url: str) -> dict[str, Any]:
     parameters: dict[str, Any] = conninfo.conninfo_to_dict(url)
     parameters.setdefault("connect_timeout", _PATIENCE)
+    for name, seconds in _KEEPALIVE.items():
+        parameters.setdefault(name, seconds)
     # A prepared plan would be the first batch's, or the one for no filter at all.
     return {**parameters, "application_name": "waypost", "autocommit": True, "prepare_threshold": None}
 
 
-async def _configure(connection: Connection) -> None:
+async def _configure(connection: Connection, *, deadline: timedelta | None = None) -> None:
     await connection.execute("SET search_path TO waypost; SET timezone TO 'UTC'")
+    if deadline is not None:
+        milliseconds = round(deadline.total_seconds() * 1000)
+        await connection.execute("SELECT set_config('statement_timeout', %s, false)", [str(milliseconds)])
+
+
+async def _check(connection: Connection) -> None:
+    """See that the server has not ended a session of the pool; by a question only if it has said something.
+
+    Raises:
+        OperationalError: It has.
+    """
+    heard = select.poll()
+    heard.register(connection.fileno(), select.POLLIN)
+    if heard.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 async def _clean(connection: Connection) -> None:

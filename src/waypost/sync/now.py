@@ -35,6 +35,8 @@ class Means(msgspec.Struct, frozen=True):
     allowed: Allowed
     limiter: Limiter | None = None
     """By default each client has one of its own, with the published limits."""
+    exports: str = ""
+    """Where exports that were asked for are kept; without it none are made."""
 
 
 _OF_ALL: Final = (

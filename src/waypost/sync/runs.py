@@ -22,9 +22,13 @@ from psycopg.types.json import Jsonb
 from waypost import errors
 from waypost.storage import queries
 from waypost.storage.database import Connection, Database
+from waypost.unified.words import ChangeKind
 
 LEASE: Final = timedelta(seconds=45)
 """How long a worker that says nothing keeps its runs."""
+
+_EFFORT: Final = frozenset({"pages", "rows", "requests", "duplicates"})
+"""Counts of what a run asked for and got, which say nothing of what was new."""
 
 _LOCK_SPACE: Final = 0x5750_5359  # "WPSY": the session locks of pulls
 
@@ -294,11 +298,29 @@ async def finish(
         "warnings": Jsonb(run.warnings),
         "error": Jsonb(described(error)) if error else None,
         "marked": reached is not None,
+        "told": _told(run, state),
+        "detail": Jsonb(_detail(run, state, error)),
         **msgspec.structs.asdict(reached or Reached()),
     }
     cursor = await db.execute(queries.runs.finish, facts)
     if await cursor.fetchone() is None:
         raise errors.LeaseLostError
+
+
+def _told(run: Run, state: str) -> int | None:
+    """The kind of the end's entry in the change log; None for a run that found nothing new, and for a pause."""
+    if state == "failed":
+        return ChangeKind.RUN_FAILED.value
+    if state == "interrupted" or not any(count for what, count in run.counts.items() if what not in _EFFORT):
+        return None
+    return ChangeKind.RUN_FINISHED.value
+
+
+def _detail(run: Run, state: str, error: errors.WaypostError | None) -> dict[str, Any]:  # Any: JSON
+    told = {"stream": run.stream, "kind": run.kind, "state": state}
+    if error is not None:
+        return {**told, "error": described(error)}
+    return {**told, "counts": {what: count for what, count in run.counts.items() if count}}
 
 
 def described(error: errors.WaypostError) -> dict[str, str]:

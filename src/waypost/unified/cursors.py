@@ -1,26 +1,42 @@
 """Page cursors: where a page of a list ended, as a text that only goes on with the list that it came from.
 
-A cursor holds the key of the page's last row and a digest of the list's name and filters. Its checksum tells
-one that was cut short or altered on its way; it guards against slips, not against people.
+A cursor holds the key of the page's last row and a digest of the list's name and filters, and is signed: one that was
+cut short, altered or made up is refused. What its holder may read is asked of his key alone, for every page.
 """
 
 import base64
 import hashlib
+import hmac
+import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from waypost import errors
+from waypost.storage import queries
+from waypost.storage.database import Connection
 
-_CHECKSUM_BYTES: Final = 6
+_SIGNATURE_BYTES: Final = 16
+
+
+class _Signing:
+    """What this process signs with: until it has adopted its database's, something of its own."""
+
+    secret = secrets.token_bytes(32)
+
+
+async def adopt(db: Connection) -> None:
+    """Sign as all processes on this database do, so that a page of one goes on at another."""
+    cursor = await db.execute(queries.lists.signing_key)
+    ((_Signing.secret,),) = await cursor.fetchall()
 
 
 def write(kind: str, filters: object, key: Sequence[Any]) -> str:  # Any: values of different columns
     """The cursor of a page whose last row has this key."""
     text = msgspec.json.encode([_digest(kind, filters), *key])
     # The text comes first: it always begins with a letter, and no command line takes it for an option.
-    return base64.urlsafe_b64encode(text + _checksum(text)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(text + _signature(text)).decode().rstrip("=")
 
 
 def read(cursor: str, kind: str, filters: object, parts: int) -> list[Any]:  # Any: as above
@@ -35,8 +51,8 @@ def read(cursor: str, kind: str, filters: object, parts: int) -> list[Any]:  # A
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
         raw = b""
-    text = raw[:-_CHECKSUM_BYTES]
-    if _checksum(text) != raw[-_CHECKSUM_BYTES:]:
+    text = raw[:-_SIGNATURE_BYTES]
+    if not hmac.compare_digest(_signature(text), raw[-_SIGNATURE_BYTES:]):
         raise errors.FilterError(
             "The cursor has been cut short or altered.", remedy="Start from the first page.", field="cursor"
         )
@@ -50,8 +66,8 @@ def read(cursor: str, kind: str, filters: object, parts: int) -> list[Any]:  # A
     return key
 
 
-def _checksum(text: bytes) -> bytes:
-    return hashlib.blake2b(text, digest_size=_CHECKSUM_BYTES).digest()
+def _signature(text: bytes) -> bytes:
+    return hashlib.blake2b(text, key=_Signing.secret, digest_size=_SIGNATURE_BYTES).digest()
 
 
 def _digest(kind: str, filters: object) -> str:

@@ -1,8 +1,8 @@
 """From a risk to a finding, its software and the facts of its CVE.
 
 A risk row repeats the same application and the same CVE facts thousands of times. Both are interned: the
-finding holds their keys, the text stands once in a dimension. `sent_risk` turns them back into the row
-that the console sent, which proves that nothing was lost.
+finding holds their keys, the text stands once in a dimension. `unified/vendor.py` turns them back into the row
+that the console sent.
 """
 
 import html
@@ -37,9 +37,6 @@ _FACTS: Final = (
 _MITIGATION: Final = (
     "mitigationStatus", "mitigationStatusChangeTime", "mitigationStatusChangedBy", "mitigationStatusReason",
 )  # fmt: skip
-_UNTOUCHED: Final = dict.fromkeys(_MITIGATION) | {"mitigationStatus": "Not mitigated"}
-"""What nearly every row of the Vulnerability Management tier, the one with `nvdBaseScore`, says of its
-mitigation; not stored."""
 _MARK: Final = ("markType", "markedBy", "markedDate", "reason")
 _SCAN: Final = ("endpointName", "endpointType", "osType", "lastScanDate", "lastScanResult")
 """Fields of a risk that speak of the endpoint; kept once a device."""
@@ -231,41 +228,6 @@ def severity_of(word: object, score: float | None) -> Severity:
     if score is None:
         return Severity.UNKNOWN
     return next((severity for least, severity in SEVERITY_OF_SCORE if score >= least), Severity.UNKNOWN)
-
-
-def sent_risk(
-    finding: dict[str, Any], software: Software, facts: CveFacts, scan: dict[str, Any] | None
-) -> dict[str, Any]:
-    """The risk row as the console sent it, but for `daysDetected`, which follows from the detection.
-
-    Args:
-        finding: The columns of the finding; times as datetimes, JSON decoded.
-        software: Its software.
-        facts: Its CVE facts.
-        scan: What the risk rows of its device say of the endpoint.
-    """
-    spelled = {
-        "applicationName": software.name,
-        "applicationVendor": software.vendor,
-        "applicationVersion": software.version,
-        "application": f"{software.name} {software.version}",
-    }
-    row: dict[str, Any] = {
-        "id": str(finding["vendor_id"]),
-        "endpointId": str(finding["device_id"]),
-        "cveId": facts.cve,
-        "status": "Removed" if finding["state"] == FindingState.RESOLVED else "Detected",
-        **(spelled | (software.sent or {})),
-        **facts.sent,
-        **(scan or {}),
-    }
-    if finding["detected_at"] is not None:
-        row["detectionDate"] = finding["detected_at"].isoformat().replace("+00:00", "Z")
-    if "nvdBaseScore" in facts.sent:
-        row |= _UNTOUCHED
-    for column in ("mitigation", "mark", "extra"):
-        row |= finding[column] or {}
-    return row
 
 
 def _software(risk: Risk, key: tuple[object, ...]) -> Software:

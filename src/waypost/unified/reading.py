@@ -1,4 +1,4 @@
-"""Reading findings, devices, software, sites and changes page by page, filtered, and held to an organization.
+"""Reading findings, devices and sites page by page, filtered, and held to an organization.
 
 Whoever is bound to an organization gives it as `organization_id`, and then reads through two walls: every query goes
 by the organization's sites, and PostgreSQL shows nothing else to the role that reads (`storage/capped.py`). The filter
@@ -8,73 +8,41 @@ A page's cursor only goes on with the list that it came from: see `cursors`.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from enum import IntEnum
-from typing import Any, Final, Generic, LiteralString, TypeVar
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any, Final, LiteralString
+from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 from psycopg.rows import dict_row
 
 from waypost import errors
 from waypost.storage import capped, queries
 from waypost.storage.database import Connection
-from waypost.unified import cursors
+from waypost.unified import including, ordering, paging, selecting, telling
+from waypost.unified.filters import Filters
 from waypost.unified.items import (
-    ChangeItem,
+    Device,
     DeviceItem,
+    Event,
+    Finding,
     FindingItem,
-    Ref,
     SiteItem,
-    SoftwareItem,
-    SoftwareRef,
 )
-from waypost.unified.words import RETIRED, ChangeKind, DeviceState, FindingState, Severity, word
+from waypost.unified.nearest import meant
+from waypost.unified.ordering import Order
+from waypost.unified.paging import ListPage, Page, Total
+from waypost.unified.rows import DeviceRow, FindingRow
+from waypost.unified.words import RETIRED, ChangeKind, FindingState, word
 
-MOST: Final = 100_000
-"""Rows of one page at the command line."""
+WORST_FIRST: Final = "-severity"
+BY_NAME: Final = "name"
+MOST_EVENTS: Final = 1_000
+"""Entries of a history; there are hardly ever more than a few."""
 
-NOBODY: Final = 0
-"""In place of an organization: what belongs to none, since its site is undecided or ignored, or not known."""
+_RESOLVED: Final = {"resolved": FindingState.RESOLVED.value}
 
-_TABLES: Final[tuple[LiteralString, ...]] = ("finding", "device", "site", "change")
-"""Those whose rows belong to sites, and so to organizations."""
-
-T = TypeVar("T", bound=IntEnum)
-I = TypeVar("I")  # noqa: E741  # an item
 Row = dict[str, Any]  # Any: columns of different types
-
-
-class Filters(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a list is limited to; several values of one filter are alternatives.
-
-    Attributes:
-        site: Names, in any case, or the console's ids.
-        device: Names, in any case, Waypost's ids or the agents' ids.
-        application: Part of the name, in any case.
-        state: Of findings or of devices, as the list has it.
-        kind: Of changes.
-        organization: Waypost's own number of it, or `NOBODY`; of what a bound caller sees it is his own or nothing.
-    """
-
-    connection: tuple[str, ...] = ()
-    site: tuple[str, ...] = ()
-    severity: tuple[str, ...] = ()
-    state: tuple[str, ...] = ()
-    cve: tuple[str, ...] = ()
-    device: tuple[str, ...] = ()
-    application: str = ""
-    detected_since: str = ""
-    changed_since: str = ""
-    kind: tuple[str, ...] = ()
-    organization: int | None = None
-
-
-class ListPage(msgspec.Struct, Generic[I], frozen=True):
-    """One page of a list; `next_cursor` is null on the last one."""
-
-    items: list[I]
-    next_cursor: str | None
 
 
 async def findings(
@@ -84,29 +52,86 @@ async def findings(
     organization_id: int | None = None,
     limit: int = 100,
     cursor: str = "",
+    sort: str = WORST_FIRST,
+    include: Collection[str] = (),
+    count: bool = False,
 ) -> ListPage[FindingItem]:
-    """Findings, the worst first.
+    """Findings, in any of the orders of `ordering.FINDINGS`.
+
+    Args:
+        db: Where to read.
+        filters: What the list is limited to.
+        organization_id: The organization that the caller is bound to.
+        limit: Items of the page.
+        cursor: Where the page before ended.
+        sort: An order; with `-` before it from its other end.
+        include: Of `including.IN_FINDINGS`, what else shall be told.
+        count: Whether to tell how many there are in all.
 
     Raises:
-        FilterError: A filter, the limit or the cursor cannot be understood.
+        FilterError: A filter, the limit, the order or the cursor cannot be understood.
         RowSecurityError: The database's user cannot be held to an organization.
     """
-    after = cursors.read(cursor, "findings", filters, 3)
-    facts = {
-        **parameters(filters),
-        "state": _members(filters.state, FindingState, "state"),
-        "detected_since": _time(filters.detected_since, "detected_since"),
-        "after_severity": after[0],
-        "after_score": after[1],
-        "after_id": after[2],
-    }
-    rows = await _rows(db, queries.lists.findings, filters, facts, organization_id, limit)
+    check_names(include, including.IN_FINDINGS, "include")
+    page = Page("findings", ordering.FINDINGS, filters, sort, limit, cursor)
+    own = await _own(db, organization_id) if include else None
+    async with selecting.selected(db, "finding", filters, organization_id) as selection:
+        if selection is None:
+            return _nothing(counted=count)
+        rows = await page.rows(db, selection, queries.lists.findings, _RESOLVED)
+        included = await including.in_findings(db, rows[:limit], include, own)
+        total = await paging.total(db, selection) if count else UNSET
+    items = [telling.finding(row, included.get(str(row["id"]), UNSET)) for row in rows[:limit]]
+    return ListPage(items, page.next_cursor(rows), total)
 
-    def key(row: Row) -> list[Any]:
-        score = -1.0 if row["score"] is None else row["score"]
-        return [-row["severity"], -score, str(row["id"])]
 
-    return _page("findings", filters, rows, limit, key, _finding)
+async def wide_findings(
+    db: Connection,
+    filters: Filters,
+    *,
+    organization_id: int | None = None,
+    limit: int = 100,
+    cursor: str = "",
+    sort: str = WORST_FIRST,
+) -> ListPage[FindingRow]:
+    """The same page with all that is stored of each finding.
+
+    Raises:
+        WaypostError: As for `findings`.
+    """
+    page = Page("findings", ordering.FINDINGS, filters, sort, limit, cursor)
+    own = await _own(db, organization_id)
+    query = including.put_wide(queries.lists.wide_findings, of_devices=False, is_bound=own is not None)
+    async with selecting.selected(db, "finding", filters, organization_id) as selection:
+        if selection is None:
+            return _nothing()
+        rows = await page.rows(db, selection, query, _RESOLVED | (own or {}))
+    return ListPage([including.finding_row(row) for row in rows[:limit]], page.next_cursor(rows))
+
+
+async def finding(
+    db: Connection, finding_id: UUID, *, organization_id: int | None = None, include: Collection[str] = ()
+) -> Finding:
+    """A finding, and what became of it.
+
+    Raises:
+        NotFoundError: There is none, or not for this caller.
+        FilterError: There is nothing of this name to include.
+    """
+    check_names(include, including.IN_FINDINGS, "include")
+    own = await _own(db, organization_id) if include else None
+    async with _held(db, organization_id):
+        row = await _one(
+            db, queries.lists.findings, queries.lists.one, ordering.FINDINGS, finding_id, _RESOLVED
+        )
+        if row is None:
+            raise errors.NotFoundError(
+                "There is no finding with this id.", remedy="Take its id from the list of findings."
+            )
+        included = await including.in_findings(db, [row], include, own)
+        history = await _history(db, row["place"], finding_id)
+    item = telling.finding(row, included.get(str(finding_id), UNSET))
+    return Finding(**msgspec.structs.asdict(item), history=history)
 
 
 async def devices(
@@ -116,49 +141,127 @@ async def devices(
     organization_id: int | None = None,
     limit: int = 100,
     cursor: str = "",
+    sort: str = BY_NAME,
+    include: Collection[str] = (),
+    count: bool = False,
 ) -> ListPage[DeviceItem]:
-    """Devices by name.
+    """Devices, in any of the orders of `ordering.DEVICES`; the arguments are those of `findings`.
 
     Raises:
         WaypostError: As for `findings`.
     """
-    after = cursors.read(cursor, "devices", filters, 2)
-    facts = {
-        **parameters(filters),
-        "state": _members(filters.state, DeviceState, "state"),
-        "after_name": after[0],
-        "after_id": after[1],
-    }
-    rows = await _rows(db, queries.lists.devices, filters, facts, organization_id, limit)
-    return _page("devices", filters, rows, limit, lambda row: [row["name"], str(row["id"])], _device)
+    check_names(include, including.IN_DEVICES, "include")
+    page = Page("devices", ordering.DEVICES, filters, sort, limit, cursor)
+    async with selecting.selected(db, "device", filters, organization_id) as selection:
+        if selection is None:
+            return _nothing(counted=count)
+        rows = await page.rows(db, selection, queries.lists.devices, {})
+        included = await including.in_devices(db, rows[:limit], include)
+        total = await paging.total(db, selection) if count else UNSET
+    items = [telling.device(row, included.get(str(row["id"]), UNSET)) for row in rows[:limit]]
+    return ListPage(items, page.next_cursor(rows), total)
 
 
-async def software(
+async def wide_devices(
     db: Connection,
     filters: Filters,
     *,
     organization_id: int | None = None,
     limit: int = 100,
     cursor: str = "",
-) -> ListPage[SoftwareItem]:
-    """Application versions with findings that are not resolved, by name; of an organization its findings alone count.
+    sort: str = BY_NAME,
+) -> ListPage[DeviceRow]:
+    """The same page with all that is stored of each device.
 
     Raises:
         WaypostError: As for `findings`.
     """
-    after = cursors.read(cursor, "software", filters, 3)
-    facts = {
-        **parameters(filters),
-        "critical": Severity.CRITICAL.value,
-        "high": Severity.HIGH.value,
-        "after_name": after[0],
-        "after_vendor": after[1],
-        "after_version": after[2],
-    }
-    rows = await _rows(db, queries.lists.software, filters, facts, organization_id, limit)
-    return _page(
-        "software", filters, rows, limit, lambda row: [row["name"], row["vendor"], row["version"]], _software
-    )
+    page = Page("devices", ordering.DEVICES, filters, sort, limit, cursor)
+    own = await _own(db, organization_id)
+    query = including.put_wide(queries.lists.wide_devices, of_devices=True, is_bound=own is not None)
+    async with selecting.selected(db, "device", filters, organization_id) as selection:
+        if selection is None:
+            return _nothing()
+        rows = await page.rows(db, selection, query, own or {})
+    return ListPage([including.device_row(row) for row in rows[:limit]], page.next_cursor(rows))
+
+
+async def device(
+    db: Connection, device_id: UUID, *, organization_id: int | None = None, include: Collection[str] = ()
+) -> Device:
+    """A device, and what became of it.
+
+    Raises:
+        NotFoundError: There is none, or not for this caller.
+        FilterError: There is nothing of this name to include.
+    """
+    check_names(include, including.IN_DEVICES, "include")
+    async with _held(db, organization_id):
+        row = await _one(
+            db,
+            queries.lists.devices,
+            queries.lists.those_devices,
+            ordering.DEVICES,
+            device_id,
+            {"ids": [device_id]},
+        )
+        if row is None:
+            raise errors.NotFoundError(
+                "There is no device with this id.", remedy="Take its id from the list of devices."
+            )
+        included = await including.in_devices(db, [row], include)
+        history = await _history(db, row["place"], device_id)
+    item = telling.device(row, included.get(str(device_id), UNSET))
+    return Device(**msgspec.structs.asdict(item), history=history)
+
+
+async def _one(
+    db: Connection,
+    query: LiteralString,
+    page: LiteralString,
+    orders: Mapping[str, Order],
+    id_: UUID,
+    facts: Row,
+) -> Row | None:
+    """The row of this id, as a page would have it."""
+    order = next(iter(orders.values()))
+    query = query.replace("{page}", page).replace("{order}", order.by).replace("{keys}", order.columns)
+    cursor = db.cursor(row_factory=dict_row)
+    await cursor.execute(query, {**facts, "id": id_, "limit": 1})
+    return await cursor.fetchone()
+
+
+async def _history(db: Connection, place: int, subject_id: UUID) -> list[Event]:
+    facts = {"place": place, "id": subject_id, "limit": MOST_EVENTS}
+    rows = await (await db.execute(queries.lists.history, facts)).fetchall()
+    return [Event(at, word(ChangeKind(kind)), run_id, detail) for _, at, kind, run_id, detail in rows]
+
+
+@contextlib.asynccontextmanager
+async def _held(db: Connection, organization_id: int | None) -> AsyncIterator[None]:
+    """Behind the second wall, for a caller who is bound to an organization."""
+    if organization_id is None:
+        yield
+        return
+    async with capped.reading(db, organization_id):
+        yield
+
+
+def check_names(names: Collection[str], known: Collection[str], field: str) -> None:
+    """See that there are things of these names.
+
+    Raises:
+        FilterError: There are not.
+    """
+    for name in names:
+        if name not in known:
+            raise errors.FilterError(
+                f"There is no {name!r}; there are {', '.join(known)}.{meant(name, known)}", field=field
+            )
+
+
+def _nothing(*, counted: bool = False) -> ListPage[Any]:  # Any: of nothing
+    return ListPage([], None, Total(0, exact=True) if counted else UNSET)
 
 
 async def sites(
@@ -174,174 +277,22 @@ async def sites(
     Raises:
         WaypostError: As for `findings`.
     """
-    after = cursors.read(cursor, "sites", filters, 3)
-    facts = {
-        **parameters(filters),
-        "retired": [state.value for state in RETIRED],
-        "after_name": after[0],
-        "after_connection": after[1],
-        "after_id": after[2],
-    }
-    if organization_id is not None:
-        facts |= await _own(db, organization_id)
-    rows = await _rows(db, queries.lists.sites, filters, facts, organization_id, limit)
-    return _page("sites", filters, rows, limit, lambda row: [row["name"], row["place"], row["id"]], _site)
+    page = Page("sites", ordering.SITES, filters, BY_NAME, limit, cursor)
+    own = await _own(db, organization_id)
+    owner = queries.lists.owner if own is None else queries.lists.owner_is_the_caller
+    query = queries.lists.sites.replace("{owner}", owner)
+    facts = {**_RESOLVED, "retired": [state.value for state in RETIRED], **(own or {})}
+    async with selecting.selected(db, "site", filters, organization_id) as selection:
+        if selection is None:
+            return _nothing()
+        rows = await page.rows(db, selection, query, facts)
+    return ListPage([telling.site(row) for row in rows[:limit]], page.next_cursor(rows))
 
 
-async def changes(
-    db: Connection,
-    filters: Filters,
-    *,
-    organization_id: int | None = None,
-    limit: int = 100,
-    cursor: str = "",
-) -> ListPage[ChangeItem]:
-    """Entries of the change log, the newest first; of an organization those at its sites as they are mapped now.
-
-    Raises:
-        WaypostError: As for `findings`.
-    """
-    (before,) = cursors.read(cursor, "changes", filters, 1)
-    facts = {
-        **parameters(filters),
-        "kind": _members(filters.kind, ChangeKind, "kind"),
-        "before": before,
-    }
-    rows = await _rows(db, queries.lists.changes, filters, facts, organization_id, limit)
-    return _page("changes", filters, rows, limit, lambda row: [row["change_id"]], _change)
-
-
-def _finding(row: Row) -> FindingItem:
-    row["id"] = str(row["id"])
-    row["device"] = Ref(str(row.pop("device_id")), row.pop("device_name"))
-    row["software"] = SoftwareRef(*(row.pop(f"software_{part}") for part in ("name", "vendor", "version")))
-    row["state"] = word(FindingState(row["state"]))
-    row["severity"] = word(Severity(row["severity"]))
-    return FindingItem(**row)
-
-
-def _device(row: Row) -> DeviceItem:
-    row["id"] = str(row["id"])
-    row["state"] = word(DeviceState(row["state"]))
-    return DeviceItem(**row)
-
-
-def _software(row: Row) -> SoftwareItem:
-    row["severity"] = word(Severity(row["severity"]))
-    return SoftwareItem(**row)
-
-
-def _site(row: Row) -> SiteItem:
-    del row["place"]
-    owner, name = row.pop("organization_id"), row.pop("organization_name")
-    return SiteItem(**row, organization=Ref(owner, name) if owner else None)
-
-
-def _change(row: Row) -> ChangeItem:
-    del row["change_id"]
-    row["kind"] = word(ChangeKind(row["kind"]))
-    return ChangeItem(**row)
-
-
-def parameters(filters: Filters) -> Row:
-    """What the filters that several lists have say to their queries."""
-    return {
-        "connection": list(filters.connection) or None,
-        "site": list(filters.site) or None,
-        "severity": _members(filters.severity, Severity, "severity"),
-        "cve": [cve.upper() for cve in filters.cve] or None,
-        "device": list(filters.device) or None,
-        "application": filters.application or None,
-        "changed_since": _time(filters.changed_since, "changed_since"),
-        "resolved": FindingState.RESOLVED.value,
-    }
-
-
-async def _rows(
-    db: Connection,
-    query: LiteralString,
-    filters: Filters,
-    facts: Row,
-    organization_id: int | None,
-    limit: int,
-) -> list[Row]:
-    if not 1 <= limit <= MOST:
-        raise errors.FilterError(f"A limit of {limit} is not from 1 to {MOST}.", field="limit")
-    if organization_id is not None and filters.organization not in (None, organization_id):
-        return []
-    async with contextlib.AsyncExitStack() as walls:
-        owned = None
-        if organization_id is not None:
-            owned = await walls.enter_async_context(capped.reading(db, organization_id))
-        elif filters.organization:
-            owned = await capped.owned(db, filters.organization)
-        text = composed(query, filters.organization, is_bound=organization_id is not None)
-        cursor = await walls.enter_async_context(db.cursor(row_factory=dict_row))
-        await cursor.execute(text, facts | _owned(owned) | {"limit": limit + 1})
-        return await cursor.fetchall()
-
-
-def composed(query: LiteralString, organization: int | None, *, is_bound: bool) -> LiteralString:
-    """A query, about whose rows it shall be."""
-    rows = queries.lists.of_everybody
-    if organization == NOBODY:
-        rows = queries.lists.of_nobody
-    elif is_bound or organization is not None:
-        rows = queries.lists.of_one
-    query = query.replace("{fitting}", queries.lists.fitting)
-    query = query.replace("{owner}", queries.lists.owner_is_the_caller if is_bound else queries.lists.owner)
-    for table in _TABLES:
-        query = query.replace("{" + table + "}", rows.replace("{table}", table))
-    return query
-
-
-def _owned(owned: capped.Owned | None) -> Row:
-    if owned is None:
-        return {}
-    return {"owned_connections": owned.connection_ids, "owned_sites": owned.site_ids}
-
-
-async def _own(db: Connection, organization_id: int) -> Row:
+async def _own(db: Connection, organization_id: int | None) -> Row | None:
     """What a bound caller's organization is called: the role that reads its rows cannot see it."""
-    cursor = await db.execute(queries.lists.organization, {"organization_id": organization_id})
-    found = await cursor.fetchone()
-    own_id, own_name = found or (None, None)
-    return {"own_id": own_id, "own_name": own_name}
-
-
-def _page(
-    kind: str,
-    filters: Filters,
-    rows: list[Row],
-    limit: int,
-    key: Callable[[Row], Sequence[Any]],  # Any: values of different columns
-    item: Callable[[Row], I],
-) -> ListPage[I]:
-    more = len(rows) > limit
-    rows = rows[:limit]
-    cursor = cursors.write(kind, filters, key(rows[-1])) if more else None
-    return ListPage([item(row) for row in rows], cursor)
-
-
-def _members(words: Sequence[str], kind: type[T], name: str) -> list[int] | None:
-    known = {word(member): member.value for member in kind}
-    for text in words:
-        if text.lower() not in known:
-            raise errors.FilterError(
-                f"There is no {name} {text!r}; there are {', '.join(known)}.", field=name
-            )
-    return [known[text.lower()] for text in words] or None
-
-
-def _time(text: str, name: str) -> datetime | None:
-    if not text:
+    if organization_id is None:
         return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise errors.FilterError(
-            f"{text!r} is no time for {name}.",
-            remedy="Write it like 2026-11-21 or 2026-11-21T08:30:00Z.",
-            field=name,
-        ) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    cursor = await db.execute(queries.lists.organization, {"organization_id": organization_id})
+    own_id, own_name = await cursor.fetchone() or (None, None)
+    return {"own_id": own_id, "own_name": own_name}

@@ -60,6 +60,11 @@ class ChangeKind(IntEnum):
     CREDENTIAL_EXPIRING = 23
     """The detail tells how many days are left."""
     CREDENTIAL_EXPIRED = 24
+    CONNECTION_ADDED = 25
+    CONNECTION_PULLED = 26
+    """Its first pull is complete: what there is can be read."""
+    CONNECTION_HEALTH_CHANGED = 27
+    """A stream of it began to fail, or came back; the detail says which, and why."""
     SITE_ADDED = 31
     """Listed for the first time. Like all entries about sites and accounts, the detail says which, was and is."""
     SITE_RENAMED = 32
@@ -84,6 +89,11 @@ class ChangeKind(IntEnum):
     """Something about the mapping needs a person; the detail has the drift's kind."""
     MAPPING_SETTLED = 53
     """It needs nobody any more."""
+    RUN_FINISHED = 61
+    """A pull that stored something; one that found nothing new has no entry."""
+    RUN_FAILED = 62
+    WEBHOOK_DISABLED = 71
+    """Its receiver failed for too long."""
 
 
 SEVERITY_OF_WORD: Final = {
@@ -117,6 +127,22 @@ STATE_OF_MITIGATION: Final = {
 
 UNMARKED: Final = frozenset({"", "default", "added cve"})
 """Values of `markType`, lower case, that are no false-positive mark. Any other mark means ignored."""
+
+EXPLOITED_OF_MATURITY: Final = {
+    "high": True,
+    "functional": True,
+    "proof of concept": True,
+    "unproven": False,
+}
+"""Whether code that exploits a CVE is known, by the console's `exploitCodeMaturity`, lower case; any other says not."""
+
+FIX_OF_REMEDIATION: Final = {
+    "official fix": True,
+    "temporary fix": True,
+    "workaround": False,
+    "unavailable": False,
+}
+"""Whether there is a fix, by the console's `remediationLevel`, lower case; any other says not."""
 
 SETTLED: Final = frozenset({FindingState.RESOLVED})
 """States that are over. Seen again, such a finding is reopened."""

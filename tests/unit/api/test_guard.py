@@ -16,8 +16,8 @@ from waypost.sync.now import Means
 
 OPEN = {"live", "ready", "metrics", "problem", "description", "documentation", "style"}
 
-LOOKS = {"suggest_mapping"}
-"""What only looks, though it is asked for by POST."""
+LOOKS = {"suggest_mapping", "create_export", "delete_export"}
+"""What only looks, though not by GET: an export is a look that takes its time."""
 
 
 def _handlers() -> list[HTTPRouteHandler]:

@@ -1,5 +1,7 @@
-"""What Prometheus is told of the mapping."""
+"""What Prometheus is told of the mapping and of webhooks."""
 
+from support import hooks
+from support import receiver as receivers
 from support.estates import Grounds, ignored, mapped
 from support.hub import Hub
 from waypost.access.audit import Actor
@@ -28,3 +30,30 @@ async def test_drift_and_sites(hub: Hub) -> None:
     lines = (await Metrics().text(hub.db)).decode().splitlines()
     assert 'waypost_mapping_drift{kind="new_site"} 0.0' in lines
     assert 'waypost_sites{decision="undecided"} 0.0' in lines
+
+
+async def test_webhooks(hub: Hub) -> None:
+    """Webhooks by state, their deliveries, and how far the slowest is behind; one that is disabled delays nobody."""
+    connection = await hub.store()
+    async with receivers.running() as receiver:
+        webhook, _ = await hooks.add(hub, receiver)
+        lines = (await Metrics().text(hub.db)).decode().splitlines()
+        assert 'waypost_webhooks{state="active"} 1.0' in lines
+        assert 'waypost_webhooks{state="disabled"} 0.0' in lines
+        assert "waypost_webhook_lag_seconds 0.0" in lines
+        receiver.status = 500
+        await hooks.happen(hub, connection, 1)
+        await hooks.deliver(hub)
+        await hub.db.execute("UPDATE change_batch SET at = at - interval '1 hour'")
+        text = (await Metrics().text(hub.db)).decode()
+        assert 'waypost_webhooks{state="failing"} 1.0' in text
+        assert 'waypost_webhook_deliveries{state="pending"} 1.0' in text
+        (lag,) = [line for line in text.splitlines() if line.startswith("waypost_webhook_lag_seconds ")]
+        assert 3600 <= float(lag.rpartition(" ")[2]) < 3700
+        receiver.status = 410
+        await hooks.due(hub)
+        await hooks.deliver(hub)
+        assert (await hooks.again(hub, webhook)).state == "disabled"
+        lines = (await Metrics().text(hub.db)).decode().splitlines()
+        assert 'waypost_webhooks{state="disabled"} 1.0' in lines
+        assert "waypost_webhook_lag_seconds 0.0" in lines

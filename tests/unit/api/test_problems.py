@@ -90,7 +90,7 @@ def test_a_database_that_is_away(client: TestClient[Litestar]) -> None:
 def test_headers_of_refusals(client: TestClient[Litestar]) -> None:
     """Who must wait is told how long."""
     answer = client.post("/known")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "12")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "13")
 
 
 class Inner(Body, frozen=True):
@@ -116,7 +116,7 @@ class Outer(Body, frozen=True):
         ({"name": "x", "flag": 1}, {"flag": "Expected true or false, got a whole number."}),
         ({"name": "x", "inner": {}}, {"inner.size": "It is missing."}),
         ({"name": "x", "inner": 5}, {"inner": "Expected an object or nothing, got a whole number."}),
-        ({"name": "x", "b": 1}, {"b": "There is no such field; there are name, inner, flag."}),
+        ({"name": "x", "b": 1}, {"b": "There is no such field. There are name, inner, flag."}),
     ],
 )
 def test_faults(document: dict[str, Any], wrong: dict[str, str]) -> None:

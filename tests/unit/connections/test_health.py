@@ -13,6 +13,7 @@ from waypost import errors
 from waypost.access.audit import SERVICE
 from waypost.connections import credentials, health, lifecycle
 from waypost.connections.connection import Connection, Health
+from waypost.unified.words import ChangeKind
 
 UNREACHABLE = errors.UnreachableError("Nobody answers.")
 FORBIDDEN = errors.ForbiddenRoleError("Not for this role.", remedy="Give it the Viewer role.")
@@ -79,6 +80,27 @@ async def test_many_workers_tell_it_once(hub: Hub) -> None:
             assert await at_once(health.recovered) == 1
     assert told(logs) == [("outage began", "ACME", "risks"), ("outage ended", "ACME", "risks")] * 3
     assert await hub.rows("SELECT count(*), count(ended_at) FROM outage") == [(3, 3)]
+
+
+async def test_an_outage_in_the_change_log(hub: Hub) -> None:
+    """That a stream, or all of them, began to fail and came back is told once each, with the cause."""
+    connection = await hub.store("ACME")
+    for stream in ("risks", health.WHOLE):
+        for _ in range(2):
+            await health.failed(hub.db, connection.connection_id, stream, UNREACHABLE)
+        for _ in range(2):
+            await health.recovered(hub.db, connection.connection_id, stream)
+    told = await hub.rows(
+        "SELECT detail ->> 'stream', detail ->> 'state', detail ->> 'code' FROM change WHERE kind = %s"
+        " ORDER BY change_id",
+        ChangeKind.CONNECTION_HEALTH_CHANGED.value,
+    )
+    assert told == [
+        ("risks", "failing", UNREACHABLE.code),
+        ("risks", "ok", None),
+        (None, "failing", UNREACHABLE.code),
+        (None, "ok", None),
+    ]
 
 
 async def test_a_cause_that_changes(hub: Hub) -> None:
@@ -157,7 +179,8 @@ async def test_a_refused_token_needs_attention(hub: Hub) -> None:
     assert now.reason is not None
     assert now.reason.keys() == {"code", "message", "owner", "remedy"}
     assert now.state_since > connection.state_since
-    assert await hub.rows("SELECT kind, detail ->> 'code' FROM change") == [(21, "console.token_refused")]
+    entries = "SELECT kind, detail ->> 'code' FROM change ORDER BY change_id"
+    assert await hub.rows(entries) == [(25, None), (21, "console.token_refused")]
     action = "SELECT action, after ->> 'state' FROM audit ORDER BY audit_id DESC LIMIT 1"
     assert await hub.rows(action) == [("connection.needs_attention", "needs_attention")]
 
@@ -167,7 +190,7 @@ async def test_a_refused_token_needs_attention(hub: Hub) -> None:
     again = await hub.again(connection)
     assert (again.state, again.reason, again.health.state) == ("active", None, "unknown")
     assert told(logs) == [("outage ended", "ACME", "all")]
-    assert await hub.rows("SELECT kind FROM change ORDER BY change_id") == [(21,), (22,)]
+    assert await hub.rows("SELECT kind FROM change ORDER BY change_id") == [(25,), (21,), (22,)]
     assert await hub.rows(action) == [("connection.recovered", "active")]
 
 
@@ -180,7 +203,7 @@ async def test_workers_that_are_refused_at_once(hub: Hub) -> None:
             return await health.needs_attention(db, connection, errors.TokenRefusedError())
 
     assert sum(await asyncio.gather(*(refused() for _ in range(6)))) == 1
-    assert await hub.rows("SELECT count(*) FROM change") == [(1,)]
+    assert await hub.rows("SELECT count(*) FROM change WHERE kind = 21") == [(1,)]
     assert await hub.rows("SELECT count(*) FROM outage") == [(1,)]
 
 
@@ -247,4 +270,4 @@ async def test_a_console_that_refuses_the_token(hub: Hub, start_simulator: Calla
     assert (await hub.again(connection)).health.state == "ok"
     assert await hub.state(connection) == "active"
     changes = await hub.rows("SELECT kind FROM change WHERE kind BETWEEN 21 AND 29 ORDER BY change_id")
-    assert changes == [(21,), (22,)]
+    assert changes == [(25,), (26,), (21,), (22,)]

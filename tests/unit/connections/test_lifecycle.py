@@ -12,10 +12,12 @@ from waypost import errors
 from waypost.access.audit import SERVICE, Actor
 from waypost.connections import health, lifecycle, registry
 from waypost.connections.connection import Connection
-from waypost.storage import queries
+from waypost.sync import history, quarantine
+from waypost.sync.history import RunFilters
 from waypost.sync.progress import BatchStored
-from waypost.unified import reading
-from waypost.unified.reading import Filters
+from waypost.sync.quarantine import QuarantineFilters
+from waypost.unified import reading, software
+from waypost.unified.filters import Filters
 
 ADA = Actor("key", "k1 Ada")
 OF_CONNECTIONS = (
@@ -149,12 +151,11 @@ async def shown(hub: Hub, **filters: Any) -> list[list[str]]:
         await reading.devices(hub.db, wanted, limit=10_000),
     ]
     names = [[item.connection for item in page.items] for page in lists]  # type: ignore[union-attr]
-    software = await reading.software(hub.db, wanted, limit=10_000)
-    names.append([str(sum(item.findings for item in software.items))])  # type: ignore[union-attr]
-    for query in (queries.runs.list, queries.lists.quarantine):
-        cursor = await hub.db.execute(query, {"connections": None, "organization_id": None, "limit": 10_000})
-        place = [column.name for column in cursor.description or ()].index("connection")
-        names.append([row[place] for row in await cursor.fetchall()])
+    applications = await software.listed(hub.db, wanted, limit=10_000)
+    names.append([str(sum(item.findings for item in applications.items))])
+    runs = await history.newest(hub.db, RunFilters(), limit=10_000)
+    unread = await quarantine.listed(hub.db, QuarantineFilters(), limit=10_000)
+    names += [[run.connection for run in runs.items], [row.connection for row in unread.items]]
     return names
 
 

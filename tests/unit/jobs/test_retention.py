@@ -8,6 +8,8 @@ import pytest
 
 from support import fleet
 from support.hub import Hub
+from waypost import errors
+from waypost.changes import feed
 from waypost.jobs import retention
 from waypost.sync import plan
 
@@ -121,15 +123,14 @@ async def test_other_runs_go_after_a_month(hub: Hub, mine: int) -> None:
 
 async def test_logs_have_an_end(hub: Hub, mine: int) -> None:
     """The change log, ended outages and drift, and answered requests go at their time, bit by bit; others stay."""
-    for table, column, days, rest in (
-        ("change", "at", 365, "kind, subject_id) VALUES (%s, %s, 1, gen_random_uuid())"),
-        ("sync_request", "finished_at", 7, "whole) VALUES (%s, %s, false)"),
-    ):
-        for ago in (days + 2, days + 1, days - 1):
-            await hub.db.execute(
-                f"INSERT INTO {table} (connection_id, {column}, {rest}".encode(),
-                [mine, await _before(hub, ago)],
-            )
+    await hub.db.execute("TRUNCATE change, change_batch")
+    for days in (367, 366, 364):
+        await _log(hub, mine, days)
+    for days in (9, 8, 6):
+        await hub.db.execute(
+            "INSERT INTO sync_request (connection_id, finished_at, whole) VALUES (%s, %s, false)",
+            [mine, await _before(hub, days)],
+        )
     await hub.db.execute(
         "INSERT INTO sync_request (connection_id, asked_at) VALUES (%s, now() - interval '1 year')", [mine]
     )
@@ -147,16 +148,54 @@ async def test_logs_have_an_end(hub: Hub, mine: int) -> None:
 
     deleted = await retention.keep(hub.db, batch=1)
 
-    assert deleted == {
-        "runs that changed nothing": 0,
-        "other runs": 0,
+    assert {what: count for what, count in deleted.items() if count} == {
         "entries of the change log": 2,
+        "batches of the change log": 2,
         "outages that are over": 1,
         "drift that is over": 1,
         "pulls that were asked for": 2,
     }
     for table, left in (("change", 1), ("sync_request", 2), ("outage", 2), ("drift", 2)):
         assert await hub.rows(f"SELECT count(*) FROM {table}") == [(left,)]  # noqa: S608  # constants
+
+
+async def test_the_feed_is_forgotten_from_its_beginning(hub: Hub, mine: int) -> None:
+    """Entries go oldest first, long batches bit by bit; who is behind is told so, who is not goes on as before."""
+    await hub.db.execute("TRUNCATE change, change_batch")
+    for days, entries in ((400, 3), (390, 25), (380, 1), (100, 2), (370, 1)):
+        await _log(hub, mine, days, entries)
+    behind = (await feed.read(hub.db, feed.START, limit=2)).end
+    inside = (await feed.read(hub.db, feed.START, limit=29)).end
+    ahead = feed.Place(inside.position + 1, 0)
+    rest = (await feed.read(hub.db, ahead, limit=9)).items
+
+    deleted = await retention.keep(hub.db, batch=10)
+
+    assert deleted["entries of the change log"] == 29
+    # What a slow transaction entered later waits for what was entered before it in the feed.
+    assert (await feed.read(hub.db, ahead, limit=9)).items == rest
+    assert len(rest) == 3
+    with pytest.raises(errors.FeedForgottenError):
+        await feed.read(hub.db, behind, limit=9)
+    assert (await feed.read(hub.db, feed.START, limit=9)).items == rest
+
+
+async def test_a_purged_connection_leaves_no_gap(hub: Hub, mine: int) -> None:
+    """Batches without entries are read over, and deleted when they are old; nobody is sent back for them."""
+    other = await hub.store("other")
+    await hub.db.execute("TRUNCATE change, change_batch")
+    place = await feed.newest(hub.db)
+    for days in (400, 380, 1):
+        await _log(hub, other.connection_id, days)
+    await _log(hub, mine, 0)
+    await hub.db.execute("DELETE FROM change WHERE connection_id = %s", [other.connection_id])
+    found = await feed.read(hub.db, place, limit=1)
+    assert [item.connection for item in found.items] == ["fleet 0000"]
+
+    deleted = await retention.keep(hub.db)
+
+    assert (deleted["entries of the change log"], deleted["batches of the change log"]) == (0, 2)
+    assert await feed.read(hub.db, place, limit=1) == found
 
 
 async def test_two_that_delete_at_once(hub: Hub, mine: int) -> None:
@@ -171,6 +210,18 @@ async def test_two_that_delete_at_once(hub: Hub, mine: int) -> None:
 
     assert sum(await asyncio.gather(keep(), keep())) == 100
     assert len(await kept(hub)) == 1
+
+
+async def _log(hub: Hub, connection_id: int, days: float, entries: int = 1) -> None:
+    """Entries that one transaction made so many days ago."""
+    before = await _before(hub, days)
+    async with hub.db.transaction():
+        await hub.db.execute(
+            "INSERT INTO change (connection_id, kind, subject_id, at)"
+            " SELECT %s, 1, gen_random_uuid(), %s FROM generate_series(1, %s)",
+            [connection_id, before, entries],
+        )
+        await hub.db.execute("UPDATE change_batch SET at = %s WHERE batch_id = this_batch()", [before])
 
 
 async def _before(hub: Hub, days: float) -> object:

@@ -23,8 +23,13 @@ ACME, GLOBEX, NOTHING = 1, 2, 3
 OWNED = {ACME: {(1, 1), (2, 1)}, GLOBEX: {(1, 2), (2, 2)}, NOTHING: set()}
 """Both have a site of both connections, and the consoles gave them the same ids."""
 
-READABLE = {"finding", "device", "site", "software", "cve_facts", "change", "connection"}
-"""Whatever is added here must have a policy, or be nobody's: what software and CVEs there are."""
+READABLE = {
+    "finding", "device", "site", "scope_group", "account", "software", "cve_facts", "change", "change_batch", "feed",
+    "connection",
+}  # fmt: skip
+"""Whatever is added here must have a policy, or be nobody's: what software and CVEs there are, where the feed is."""
+IN_PART = {"connection": "name", "account": "name"}
+"""Tables of which not all columns may be read, and one that may."""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,11 @@ def _fill(db: psycopg.Connection[Any]) -> None:
                     [connection, site],
                 )
             _fill_site(db, connection, site)
+        for account in (1, 2):
+            db.execute(
+                "INSERT INTO account (connection_id, account_id, name, vendor) VALUES (%s, %s, 'a', '{}')",
+                [connection, account],
+            )
     for owner, sites in OWNED.items():
         for connection, site in sorted(sites):
             db.execute(
@@ -73,6 +83,10 @@ def _fill(db: psycopg.Connection[Any]) -> None:
 
 def _fill_site(db: psycopg.Connection[Any], connection: int, site: int | None) -> None:
     place = 10 * connection + (site or 0)
+    db.execute(
+        "INSERT INTO scope_group (connection_id, group_id, site_id, vendor) VALUES (%s, %s, %s, '{}')",
+        [connection, place, site],
+    )
     db.execute(
         "INSERT INTO device (connection_id, device_id, device_uuid, state, site_id, row_hash)"
         " VALUES (%s, %s, gen_random_uuid(), 1, %s, 0)",
@@ -120,8 +134,13 @@ async def test_what_the_role_may_read(estate: Hub) -> None:
     """It reads these tables and no other: not tokens, keys, links, the mapping, organizations or the audit log."""
     async with capped.reading(estate.db, ACME):
         allowed = {table for table in await _columns(estate) if not await _tried(estate, f"TABLE {table}")}
-        allowed |= {"connection"} if not await _tried(estate, "SELECT name FROM connection") else set()
-        for secret in ("SELECT identity FROM connection", "SELECT base_url FROM connection"):
+        for table, column in IN_PART.items():
+            allowed |= {table} if not await _tried(estate, f"SELECT {column} FROM {table}") else set()  # noqa: S608
+        for secret in (
+            "SELECT identity FROM connection",
+            "SELECT base_url FROM connection",
+            "SELECT vendor FROM account",
+        ):
             assert await _tried(estate, secret) == DENIED
     assert allowed == READABLE
     assert {
@@ -152,7 +171,7 @@ async def test_only_own_rows(estate: Hub, organization: int) -> None:
         for name, columns in (await _columns(estate)).items()
         if name in READABLE and "site_id" in columns
     ]
-    assert sorted(tables) == ["change", "device", "finding", "site"]
+    assert sorted(tables) == ["change", "device", "finding", "scope_group", "site"]
     whole = {table: await estate.rows(PAIRS.format(table)) for table in tables}
     async with capped.reading(estate.db, organization) as owned:
         assert {*zip(owned.connection_ids, owned.site_ids, strict=True)} == OWNED[organization]
@@ -167,6 +186,8 @@ async def test_only_own_rows(estate: Hub, organization: int) -> None:
             else:
                 assert seen == expected
                 assert len(expected) == len(OWNED[organization])
+        accounts = await estate.rows("SELECT connection_id, account_id FROM account")
+        assert {*accounts} == {(connection, 1) for connection, _ in OWNED[organization]}
         names = await estate.rows("SELECT name FROM connection ORDER BY 1")
         assert names == ([("console 1",), ("console 2",)] if OWNED[organization] else [])
 
@@ -181,8 +202,9 @@ async def test_nothing_without_an_organization(estate: Hub) -> None:
     ):
         async with estate.db.transaction(force_rollback=True):
             await estate.db.execute(f"{said} SET LOCAL ROLE waypost_capped".encode())
-            for table in ("finding", "device", "site", "change"):
+            for table in ("finding", "device", "site", "scope_group", "change"):
                 assert await estate.rows(PAIRS.format(table)) == []
+            assert await estate.rows("SELECT name FROM account") == []
 
 
 async def test_afterwards_all_is_as_before(estate: Hub) -> None:

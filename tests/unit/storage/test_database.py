@@ -146,3 +146,26 @@ def test_addresses_are_not_shown() -> None:
     url = f"postgresql://user:{SECRET}@host/db"
     assert SECRET not in repr(Database(url=url, embedded=False))
     assert SECRET not in repr(Settings(home=Path("/x"), database_url=url, master_key=SECRET))
+
+
+async def test_a_session_given_back_in_the_middle(database_url: str) -> None:
+    """What was begun and not ended in a session is undone before anybody else gets it, or the session is replaced."""
+    async with Database(url=database_url, embedded=False).pooled(1) as database:
+        for as_it_was in (False, True):
+            db = await database.take()
+            await db.execute("BEGIN; CREATE TABLE waypost.begun (id bigint)")
+            await database.give_back(db, as_it_was=as_it_was)
+            async with database.connect() as other:
+                cursor = await other.execute("SELECT to_regclass('waypost.begun')")
+                assert await cursor.fetchone() == (None,)
+
+
+async def test_a_session_that_ended_meanwhile(database_url: str) -> None:
+    """A session that broke while it was used is given back without an error, and replaced."""
+    async with Database(url=database_url, embedded=False).pooled(1) as database:
+        db = await database.take()
+        async with Database(url=database_url, embedded=False).connect() as other:
+            await other.execute("SELECT pg_terminate_backend(%s, 5000)", [db.info.backend_pid])
+        await database.give_back(db)
+        async with database.connect() as again:
+            assert await (await again.execute("SELECT 1")).fetchone() == (1,)

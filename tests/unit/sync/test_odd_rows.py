@@ -9,6 +9,7 @@ from support import recorded
 from support.hub import Hub
 from support.recorded import Row
 from waypost.unified import reading
+from waypost.unified.filters import Filters
 
 RISKS = "/application-management/risks"
 SITE: Row = {"id": "1", "name": "Main", "accountId": "2", "accountName": "ACME", "state": "active"}
@@ -144,5 +145,5 @@ async def test_extremes(hub: Hub, name: str) -> None:
     await pull(hub, {RISKS: [RISK, odd]})
     assert await hub.rows("SELECT FROM quarantine") == []
     for list_ in (reading.findings, reading.devices, reading.software):
-        assert (await list_(hub.db, reading.Filters())).items
-    assert len((await reading.findings(hub.db, reading.Filters())).items) == 2
+        assert (await list_(hub.db, Filters())).items
+    assert len((await reading.findings(hub.db, Filters())).items) == 2

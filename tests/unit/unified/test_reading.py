@@ -11,14 +11,17 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from support import hub as hubs
 from support.hub import Hub
 from support.server import Server
 from waypost import errors
-from waypost.unified import cursors, reading
-from waypost.unified.items import Ref, SiteItem
-from waypost.unified.reading import Filters, ListPage
+from waypost.changes import log
+from waypost.unified import cursors, paging, reading, software
+from waypost.unified.filters import NOBODY, Filters
+from waypost.unified.items import Cve, Included, Ref, SiteItem, Software
+from waypost.unified.paging import ListPage, Total
 from waypost.unified.words import ChangeKind, DeviceState, FindingState, Severity, word
 
 Item = Any  # of whatever list is read
@@ -26,9 +29,9 @@ List = Callable[..., Awaitable[ListPage[Item]]]
 LISTS: dict[str, List] = {
     "findings": reading.findings,
     "devices": reading.devices,
-    "software": reading.software,
+    "software": software.listed,
     "sites": reading.sites,
-    "changes": reading.changes,
+    "changes": log.newest,
 }
 ALL = Filters()
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,11 +42,22 @@ SOFTWARE = [
     ("Éditeur 100%", "A & B", ""),
     ("xz", "", "5.6"),
 ]
+SAID = [
+    '{"exploitCodeMaturity": "Functional"}',
+    '{"exploitCodeMaturity": "UNPROVEN", "remediationLevel": "Official Fix"}',
+    '{"exploitCodeMaturity": "Not Defined", "remediationLevel": "Unavailable"}',
+]
+"""Of each CVE."""
 CVES = ["CVE-2024-3094", "cve-2024-0001", "CVE-2021-44228"]
 
 
 def number(place: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, str(place)))
+
+
+def finding(connection: int, place: int, device: int) -> str:
+    """An id that begins as its device's does."""
+    return number(1000 * connection + device)[:13] + number(place)[13:]
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +92,23 @@ def fill(db: psycopg.Connection[Any]) -> None:
             [connection, place, number(1000 * connection + place), place, place if place < 4 else None,
              ["PC-1", "pc-2", "ÉCRAN", None][place - 1], START + timedelta(days=40), START + timedelta(days=place)],
         )  # fmt: skip
+    db.execute(
+        "INSERT INTO scope_group (connection_id, group_id, site_id, name, vendor) VALUES (1, 77, 2, 'Servers', '{}'),"
+        " (1, 79, 3, 'servers', '{}')"
+    )
+    db.execute(
+        "UPDATE device SET group_id = CASE device_id WHEN 2 THEN 77 ELSE 79 END WHERE device_id IN (2, 3)"
+    )
     for connection in (1, 2):
-        for place, software in enumerate(SOFTWARE):
+        for place, application in enumerate(SOFTWARE):
             db.execute(
                 "INSERT INTO software (connection_id, software_id, name, vendor, version) VALUES (%s, %s, %s, %s, %s)",
-                [connection, place, *software],
+                [connection, place, *application],
             )
         for place, cve in enumerate(CVES):
             db.execute(
-                "INSERT INTO cve_facts (connection_id, facts_id, cve, severity, sent) VALUES (%s, %s, %s, 1, '{}')",
-                [connection, place, cve],
+                "INSERT INTO cve_facts (connection_id, facts_id, cve, severity, sent) VALUES (%s, %s, %s, 1, %s)",
+                [connection, place, cve, SAID[place]],
             )
     for place in range(73):
         connection = 1 if place else 2
@@ -96,7 +117,8 @@ def fill(db: psycopg.Connection[Any]) -> None:
             "INSERT INTO finding (connection_id, finding_id, device_id, site_id, software_id, facts_id, vendor_id,"
             " row_hash, detected_at, resolved_at, changed_at, score, state, severity)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, 0, %s, %s, %s, %s, %s, %s)",
-            [connection, number(place), device, device if device < 4 else None, place % len(SOFTWARE),
+            [connection, finding(connection, place, device), device, device if device < 4 else None,
+             place % len(SOFTWARE),
              place % len(CVES), place, START + timedelta(days=place) if place % 5 else None,
              START + timedelta(days=30) if place % 6 + 1 == FindingState.RESOLVED else None,
              START + timedelta(days=place), [None, 7.8, 9.1, 0.0][place % 4], place % 6 + 1, place // 2 % 6],
@@ -104,11 +126,14 @@ def fill(db: psycopg.Connection[Any]) -> None:
 
         db.execute(
             "INSERT INTO change (connection_id, kind, subject_id, at, site_id) VALUES (%s, %s, %s, %s, %s)",
-            [connection, place % 4 + 1, number(place), START + timedelta(days=place), device if device < 4 else None],
+            [connection, place % 4 + 1, finding(connection, place, device), START + timedelta(days=place),
+             device if device < 4 else None],
         )  # fmt: skip
     decide(db)
 
 
+GROUPED = {number(1002), number(1003)}
+"""Devices of the group."""
 ACME, GLOBEX, NOTHING = 1, 2, 3
 """Acme has a site of the first connection; Globex an account of it and the whole other connection."""
 OWNED = {
@@ -221,6 +246,37 @@ FINDING_FILTERS: dict[str, tuple[Filters, Callable[[Any], bool]]] = {
     ),
 }  # fmt: skip
 FINDING_FILTERS |= {
+    "account": (Filters(account=("11",)), lambda item: item.site_id == "1"),
+    "account by name": (Filters(account=("CLIENTS",)), lambda item: item.site_id is not None),
+    "account and site": (Filters(account=("11",), site=("2",)), lambda _: False),
+    "group": (Filters(group=("servers",)), lambda item: item.device.id in GROUPED),
+    "group by id": (Filters(group=("77",)), lambda item: item.device.id == number(1002)),
+    "no such group": (Filters(group=("78",)), lambda _: False),
+    "vendor": (Filters(vendor="igor"), lambda item: item.software.vendor == "Igor Pavlov"),
+    "vendor and application": (Filters(vendor="b", application="zip"), lambda _: False),
+    "score from": (Filters(score_min=7.8), lambda item: item.score is not None and item.score >= 7.8),
+    "score to": (Filters(score_max=7.8), lambda item: item.score is not None and item.score <= 7.8),
+    "exploited": (Filters(exploited=True), lambda item: item.cve == CVES[0]),
+    "not exploited": (Filters(exploited=False), lambda item: item.cve == CVES[1]),
+    "has a fix": (Filters(has_fix=True), lambda item: item.cve == CVES[1]),
+    "has no fix": (Filters(has_fix=False), lambda item: item.cve == CVES[2]),
+    "detected until": (
+        Filters(detected_until="2026-02-01"),
+        lambda item: item.detected_at is not None and item.detected_at < datetime(2026, 2, 1, tzinfo=UTC),
+    ),
+    "resolved since": (Filters(resolved_since="2026-01-31"), lambda item: item.state == "resolved"),
+    "resolved since later": (Filters(resolved_since="2026-02-01"), lambda _: False),
+    "search in devices": (Filters(search="CRA"), lambda item: item.device.name == "ÉCRAN"),
+    "search in applications": (Filters(search="7-z"), lambda item: item.software.name == "7-Zip"),
+    "nobody's": (
+        Filters(organization=NOBODY),
+        lambda item: (item.connection, item.site_id) not in OWNED[ACME] | OWNED[GLOBEX],
+    ),
+    "nobody's device": (
+        Filters(organization=NOBODY, device=("ÉCRAN",)), lambda item: item.device.name == "ÉCRAN"
+    ),
+}  # fmt: skip
+FINDING_FILTERS |= {
     f"severity {word(one)}": (
         Filters(severity=(word(one).upper(),)),
         lambda item, one=one: item.severity == word(one),
@@ -240,6 +296,115 @@ async def test_filters_of_findings(estate: Hub, name: str) -> None:
     whole = await everything(reading.findings, estate)
     expected = [item for item in whole if fits(item)]
     assert await everything(reading.findings, estate, filters) == expected
+
+
+ORDERS: dict[str, Callable[[Any], Any]] = {
+    "severity": lambda item: (
+        Severity[item.severity.upper()],
+        -1 if item.score is None else item.score,
+        item.id,
+    ),
+    "score": lambda item: (-1 if item.score is None else item.score, item.id),
+    "detected": lambda item: (item.detected_at or datetime.min.replace(tzinfo=UTC), item.id),
+    "changed": lambda item: (item.changed_at, item.id),
+}
+
+
+@pytest.mark.parametrize("few", [0, 30_000])
+@pytest.mark.parametrize(
+    "filters", [ALL, Filters(state=("open", "resolved")), Filters(site=("main",))], ids=str
+)
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("sort", ORDERS)
+async def test_orders_of_findings(
+    estate: Hub, monkeypatch: pytest.MonkeyPatch, sort: str, sign: str, filters: Filters, few: int
+) -> None:
+    """Every order goes from either end, over pages as in one piece, however many rows the planner expects."""
+    monkeypatch.setattr(paging, "FEW", few)
+    key = ORDERS[sort]
+    whole = await everything(reading.findings, estate, filters)
+    expected = sorted(whole, key=key, reverse=sign == "-")
+    pages: list[Item] = []
+    cursor = ""
+    while True:
+        page = await reading.findings(estate.db, filters, sort=sign + sort, limit=7, cursor=cursor)
+        pages += page.items
+        if page.next_cursor is None:
+            break
+        cursor = page.next_cursor
+    assert [item.id for item in pages] == [item.id for item in expected]
+
+
+async def test_an_order_that_is_none(estate: Hub) -> None:
+    """An order is refused by its name, with the one that was meant; a cursor goes on in its own order alone."""
+    with pytest.raises(errors.FilterError, match=r"no order 'severty'.* Did you mean severity\?"):
+        await reading.findings(estate.db, ALL, sort="severty")
+    cursor = (await reading.findings(estate.db, ALL, sort="changed", limit=5)).next_cursor or ""
+    with pytest.raises(errors.FilterError, match="belongs to a list with other filters"):
+        await reading.findings(estate.db, ALL, sort="-changed", limit=5, cursor=cursor)
+    assert len((await reading.findings(estate.db, ALL, sort="changed", limit=5, cursor=cursor)).items) == 5
+
+
+@pytest.mark.parametrize("bound", [None, GLOBEX])
+async def test_how_many(estate: Hub, monkeypatch: pytest.MonkeyPatch, bound: int | None) -> None:
+    """What is asked for is counted over all pages; where counting is too much, the estimate says that it is one."""
+    whole = len(await everything(reading.findings, estate, bound=bound))
+    page = await reading.findings(estate.db, ALL, organization_id=bound, limit=3, count=True)
+    assert page.total == Total(whole, exact=True)
+    assert (await reading.findings(estate.db, ALL, limit=3)).total is UNSET
+    monkeypatch.setattr(paging, "COUNTED", 5)
+    total = (await reading.findings(estate.db, ALL, organization_id=bound, count=True)).total
+    assert isinstance(total, Total)
+    assert not total.exact
+    assert total.count >= 6
+    nothing = await reading.devices(estate.db, Filters(site=("nowhere",)), count=True)
+    assert (nothing.items, nothing.total) == ([], Total(0, exact=True))
+
+
+@pytest.mark.parametrize("bound", [None, GLOBEX])
+async def test_more_of_each(estate: Hub, bound: int | None) -> None:
+    """`include` brings the whole device, the application, the CVE and the console's own row, to whoever may read it."""
+    page = await reading.findings(
+        estate.db, ALL, organization_id=bound, include=("device", "software", "cve", "vendor")
+    )
+    devices = {item.id: item for item in await everything(reading.devices, estate)}
+    assert page.items
+    for item in page.items:
+        assert isinstance(item.included, Included)
+        assert item.included.device == devices[item.device.id]
+        assert isinstance(item.included.software, Software)
+        assert item.included.software.name == item.software.name
+        assert isinstance(item.included.cve, Cve)
+        assert item.included.cve.exploited == item.exploited == {CVES[0]: True, CVES[1]: False}.get(item.cve)
+        assert item.included.cve.has_fix == item.has_fix == {CVES[1]: True, CVES[2]: False}.get(item.cve)
+        assert isinstance(item.included.vendor, dict)
+        assert (item.included.vendor["id"], item.included.vendor["cveId"]) == (item.vendor_id, item.cve)
+    (alone, *_) = (await reading.findings(estate.db, ALL, include=("cve",))).items
+    assert isinstance(alone.included, Included)
+    assert alone.included.device is alone.included.vendor is UNSET
+    with pytest.raises(errors.FilterError, match=r"There is no 'devices'.*Did you mean device"):
+        await reading.findings(estate.db, ALL, include=("devices",))
+
+
+@pytest.mark.parametrize("bound", [None, GLOBEX])
+async def test_one_with_its_history(estate: Hub, bound: int | None) -> None:
+    """One finding or device is read by its id, with its entries of the log; one of others does not exist."""
+    whole = await everything(reading.findings, estate)
+    mine = {item.id for item in await everything(reading.findings, estate, bound=bound)}
+    for item in whole:
+        if item.id not in mine:
+            with pytest.raises(errors.NotFoundError):
+                await reading.finding(estate.db, uuid.UUID(item.id), organization_id=bound)
+            continue
+        found = await reading.finding(estate.db, uuid.UUID(item.id), organization_id=bound)
+        assert {name: getattr(found, name) for name in item.__struct_fields__} == {
+            name: getattr(item, name) for name in item.__struct_fields__
+        }
+        assert [event.at for event in found.history] == [item.changed_at]
+    with pytest.raises(errors.NotFoundError):
+        await reading.device(estate.db, uuid.UUID(int=0), organization_id=bound)
+    (device,) = (await reading.devices(estate.db, Filters(site=("2",), connection=("one",)))).items
+    assert (await reading.device(estate.db, uuid.UUID(device.id), organization_id=bound)).name == "pc-2"
 
 
 DEVICE_FILTERS: dict[str, tuple[Filters, list[str]]] = {
@@ -279,7 +444,7 @@ async def test_software_adds_up(estate: Hub, name: str) -> None:
     open_ = [
         item for item in await everything(reading.findings, estate) if fits(item) and item.state != "resolved"
     ]
-    listed = await everything(reading.software, estate, filters)
+    listed = await everything(software.listed, estate, filters)
     for item in listed:
         mine = [f for f in open_ if (f.software.name, f.software.version) == (item.name, item.version)]
         assert item.findings == len(mine)
@@ -317,7 +482,7 @@ async def test_states_of_devices_are_others(estate: Hub) -> None:
         await reading.devices(estate.db, Filters(state=("open",)))
 
 
-@pytest.mark.parametrize("limit", [0, -1, reading.MOST + 1])
+@pytest.mark.parametrize("limit", [0, -1, paging.MOST + 1])
 @pytest.mark.parametrize("name", LISTS)
 async def test_limits(estate: Hub, name: str, limit: int) -> None:
     """A page has at least one row and at most so many."""
@@ -404,17 +569,17 @@ async def test_sites(estate: Hub) -> None:
 
 async def test_changes_come_newest_first(estate: Hub) -> None:
     """The log is read from its end, by kind, site, connection and time."""
-    log = await everything(reading.changes, estate)
-    numbers = {number(place): place for place in range(73)}
-    assert [numbers[item.subject_id] for item in log] == sorted(range(73), reverse=True)
-    opened = await everything(reading.changes, estate, Filters(kind=("FINDING_OPENED",)))
-    assert opened == [item for item in log if item.kind == "finding_opened"]
-    since = await everything(reading.changes, estate, Filters(changed_since="2026-02-01"))
-    assert since == [item for item in log if item.at >= datetime(2026, 2, 1, tzinfo=UTC)]
-    there = await everything(reading.changes, estate, Filters(site=("MAIN",), connection=("one",)))
-    assert there == [item for item in log if item.site in ("Main", "main") and item.connection == "one"]
+    entries = await everything(log.newest, estate)
+    numbers = {number(place)[13:]: place for place in range(73)}
+    assert [numbers[item.subject_id[13:]] for item in entries] == sorted(range(73), reverse=True)
+    opened = await everything(log.newest, estate, Filters(kind=("FINDING_OPENED",)))
+    assert opened == [item for item in entries if item.kind == "finding_opened"]
+    since = await everything(log.newest, estate, Filters(changed_since="2026-02-01"))
+    assert since == [item for item in entries if item.at >= datetime(2026, 2, 1, tzinfo=UTC)]
+    there = await everything(log.newest, estate, Filters(site=("MAIN",), connection=("one",)))
+    assert there == [item for item in entries if item.site in ("Main", "main") and item.connection == "one"]
     with pytest.raises(errors.FilterError, match=", ".join(word(kind) for kind in ChangeKind)):
-        await reading.changes(estate.db, Filters(kind=("opened",)))
+        await log.newest(estate.db, Filters(kind=("opened",)))
 
 
 def belongs(item: Item, organization: int) -> bool:
@@ -443,8 +608,8 @@ async def test_software_of_one_organization(estate: Hub, organization: int) -> N
         for item in await everything(reading.findings, estate)
         if belongs(item, organization) and item.state != "resolved"
     ]
-    listed = await everything(reading.software, estate, bound=organization)
-    assert listed == await everything(reading.software, estate, Filters(organization=organization))
+    listed = await everything(software.listed, estate, bound=organization)
+    assert listed == await everything(software.listed, estate, Filters(organization=organization))
     assert sum(item.findings for item in listed) == len(mine)
     for item in listed:
         these = [f for f in mine if (f.software.name, f.software.version) == (item.name, item.version)]
@@ -456,14 +621,14 @@ async def test_of_nobody(estate: Hub, name: str) -> None:
     """What belongs to no organization is found too: ignored, undecided, and without a site."""
     whole = await everything(LISTS[name], estate)
     expected = [item for item in whole if not any(belongs(item, one) for one in OWNED)]
-    assert await everything(LISTS[name], estate, Filters(organization=reading.NOBODY)) == expected
+    assert await everything(LISTS[name], estate, Filters(organization=NOBODY)) == expected
     assert expected
 
 
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_bound_caller_does_not_widen(estate: Hub, name: str) -> None:
     """Another organization, or what is nobody's, is nothing to a bound caller; every filter narrows within his own."""
-    for organization in (GLOBEX, NOTHING, reading.NOBODY):
+    for organization in (GLOBEX, NOTHING, NOBODY):
         assert await everything(LISTS[name], estate, Filters(organization=organization), bound=ACME) == []
     for filters in (Filters(site=("3", "ÄRZTE Łódź")), Filters(connection=("other",))):
         assert await everything(LISTS[name], estate, filters, bound=ACME) == []
@@ -498,5 +663,7 @@ async def test_rerouted_at_once(hub: Hub) -> None:
     )
     for one in LISTS.values():
         assert await everything(one, hub, bound=ACME) == []
-    for name in ("findings", "devices", "changes"):
+    for name in ("findings", "devices"):
         assert await everything(LISTS[name], hub, bound=NOTHING) == before[name]
+    entries = await everything(log.newest, hub, bound=NOTHING)
+    assert [entry.id for entry in entries] == [entry.id for entry in before["changes"]]

@@ -24,12 +24,14 @@ STORED = {
         "finding_opened": 1, "finding_changed": 2, "finding_resolved": 3, "finding_reopened": 4,
         "device_added": 11, "device_changed": 12, "device_moved": 13, "device_retired": 14,
         "connection_attention": 21, "connection_recovered": 22, "credential_expiring": 23,
-        "credential_expired": 24,
+        "credential_expired": 24, "connection_added": 25, "connection_pulled": 26,
+        "connection_health_changed": 27,
         "site_added": 31, "site_renamed": 32, "site_moved": 33, "site_expired": 34, "site_deleted": 35,
         "site_gone": 36, "site_reactivated": 37,
         "account_added": 41, "account_renamed": 42, "account_expired": 44, "account_deleted": 45,
         "account_gone": 46, "account_reactivated": 47,
         "mapping_changed": 51, "mapping_drifted": 52, "mapping_settled": 53,
+        "run_finished": 61, "run_failed": 62, "webhook_disabled": 71,
     },
 }  # fmt: skip
 """Words and numbers as databases in use hold them: a number may be added, none may change."""

@@ -23,7 +23,7 @@ from waypost.organizations.matching import Grade
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified import cursors, names
-from waypost.unified.reading import MOST
+from waypost.unified.paging import MOST
 
 T = TypeVar("T")
 

@@ -68,7 +68,7 @@ UPDATE connection SET warned_days = %(days)s WHERE connection_id = %(connection_
 
 -- name: lock_all
 -- No token is stored while all of them get another master key.
-LOCK TABLE credential, renewal IN SHARE ROW EXCLUSIVE MODE
+LOCK TABLE credential, renewal, webhook_secret IN SHARE ROW EXCLUSIVE MODE
 
 -- name: keys
 -- Every data key, and the row that its seal is bound to.
@@ -77,6 +77,9 @@ FROM credential k JOIN connection c USING (connection_id)
 UNION ALL
 SELECT 'renewal', c.connection_uuid, r.renewal_id, r.sealed_key
 FROM renewal r JOIN connection c USING (connection_id) WHERE r.sealed_key IS NOT NULL
+UNION ALL
+SELECT 'webhook_secret', w.webhook_uuid, s.secret_id, s.sealed_key
+FROM webhook_secret s JOIN webhook w USING (webhook_id)
 
 -- name: rewrap_credential
 -- The same data key under another master key.
@@ -85,6 +88,10 @@ UPDATE credential SET sealed_key = %(sealed_key)s WHERE credential_id = %(row_id
 -- name: rewrap_renewal
 -- As above, of a token that is not in use yet.
 UPDATE renewal SET sealed_key = %(sealed_key)s WHERE renewal_id = %(row_id)s
+
+-- name: rewrap_webhook_secret
+-- As above, of what deliveries are signed with.
+UPDATE webhook_secret SET sealed_key = %(sealed_key)s WHERE secret_id = %(row_id)s
 
 -- name: retire_keys
 -- These master keys seal nothing more.

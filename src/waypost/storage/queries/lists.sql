@@ -1,8 +1,8 @@
 -- Names are compared in lower case by the database on both sides: what it takes for a letter is its own matter.
 -- What came through a deleted connection is in no list, though it is kept for a while.
 
--- Words in braces stand for what `unified/reading.py` puts there: `{fitting}` for the block of this name, `{finding}`,
--- `{device}`, `{site}` and `{change}` for whose rows are read, `{owner}` for how their owner is told.
+-- Words in braces stand for what is put there: `{page}`, `{order}`, `{keys}` and `{after}` by `unified/paging.py`,
+-- `{rows}` and `{where}` by `unified/selecting.py`, `{columns}`, `{joins}` and `{owner}` by `unified/rows.py`.
 
 -- name: sites_of
 -- The sites of an organization, connection by connection in the same places.
@@ -17,56 +17,21 @@ SELECT connection_ids, site_ids,
   set_config('role', 'waypost_capped', true)
 FROM sites_of(%(organization_id)s)
 
--- name: of_everybody
--- All rows but those of connections that are deleted, which own no sites either.
-(SELECT t.* FROM {table} t
- WHERE t.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted')))
-
--- name: of_one
--- The first wall: rows of the organization's sites, found by them. The planner knows how many there are.
-(SELECT t.* FROM unnest(%(owned_connections)s::bigint[], %(owned_sites)s::bigint[]) AS o (connection_id, site_id)
- JOIN {table} t ON t.connection_id = o.connection_id AND t.site_id = o.site_id)
-
--- name: of_nobody
--- Rows that belong to no organization: their sites are undecided or ignored, or not known.
-(SELECT t.* FROM {table} t
- WHERE t.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted')) AND NOT EXISTS (
-  SELECT FROM site_owner o WHERE o.connection_id = t.connection_id AND o.site_id = t.site_id))
-
--- name: fitting
--- Which findings fit. A filter that is null does not filter.
-(%(connection)s::text[] IS NULL
-         OR f.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
-    AND (%(site)s::text[] IS NULL OR f.site_id::text = ANY (%(site)s) OR (f.connection_id, f.site_id) IN (
-      SELECT connection_id, site_id FROM site WHERE lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
-    AND (%(severity)s::smallint[] IS NULL OR f.severity = ANY (%(severity)s))
-    AND (%(cve)s::text[] IS NULL OR (f.connection_id, f.facts_id) IN (
-      SELECT connection_id, facts_id FROM cve_facts WHERE upper(cve) = ANY (%(cve)s)))
-    AND (%(device)s::text[] IS NULL OR (f.connection_id, f.device_id) IN (
-      SELECT connection_id, device_id FROM device WHERE lower(name) IN (SELECT lower(unnest(%(device)s::text[])))
-        OR device_uuid::text IN (SELECT lower(unnest(%(device)s::text[]))) OR device_id::text = ANY (%(device)s)))
-    AND (%(application)s::text IS NULL OR (f.connection_id, f.software_id) IN (
-      SELECT connection_id, software_id FROM software WHERE strpos(lower(name), lower(%(application)s)) > 0))
-
 -- name: findings
--- Findings, the worst first. The key of the order is unique over all connections, since a finding's id is. The page
--- is cut before anything is looked up for it: joined first, the planner multiplies devices with software.
+-- A page of findings. It is cut before anything is looked up for it: joined first, the planner multiplies devices with
+-- software.
 WITH page AS MATERIALIZED (
-  SELECT f.* FROM {finding} f
-  WHERE {fitting}
-    AND (%(state)s::smallint[] IS NULL OR f.state = ANY (%(state)s))
-    AND (%(detected_since)s::timestamptz IS NULL OR f.detected_at >= %(detected_since)s)
-    AND (%(changed_since)s::timestamptz IS NULL OR f.changed_at >= %(changed_since)s)
-    AND (%(after_id)s::uuid IS NULL OR (-f.severity, -coalesce(f.score, -1), f.finding_id)
-         > (%(after_severity)s::integer, %(after_score)s::real, %(after_id)s::uuid))
-  ORDER BY -f.severity, -coalesce(f.score, -1), f.finding_id
-  LIMIT %(limit)s
+  SELECT f.* FROM {page}
+  ORDER BY {order} LIMIT %(limit)s
 )
 SELECT f.finding_id AS id, c.name AS connection, s.name AS site, f.site_id::text AS site_id,
   d.device_uuid AS device_id, d.name AS device_name, w.name AS software_name, w.vendor AS software_vendor,
-  w.version AS software_version, t.cve, f.state, f.severity, f.score, t.score_version, f.detected_at, f.resolved_at,
+  w.version AS software_version, t.cve, f.state, f.severity, f.score, t.score_version,
+  lower(t.sent ->> 'exploitCodeMaturity') AS maturity, lower(t.sent ->> 'remediationLevel') AS remediation,
+  f.detected_at, f.resolved_at,
   CASE WHEN f.state = %(resolved)s THEN least(d.scanned_at, f.resolved_at) ELSE d.scanned_at END AS last_seen_at,
-  f.changed_at, t.published_at, f.vendor_id::text AS vendor_id, f.mitigation, f.mark, f.extra
+  f.changed_at, t.published_at, f.vendor_id::text AS vendor_id, f.mitigation, f.mark, f.extra,
+  f.connection_id AS place, {keys}
 FROM page f
 JOIN connection c ON c.connection_id = f.connection_id
 JOIN LATERAL (SELECT * FROM device d
@@ -76,64 +41,102 @@ JOIN LATERAL (SELECT * FROM software w
 JOIN LATERAL (SELECT * FROM cve_facts t
   WHERE t.connection_id = f.connection_id AND t.facts_id = f.facts_id OFFSET 0) t ON true
 LEFT JOIN site s ON s.connection_id = f.connection_id AND s.site_id = f.site_id
-ORDER BY -f.severity, -coalesce(f.score, -1), f.finding_id
+ORDER BY {order}
+
+-- name: page
+-- Those that are meant, from where the page before ended.
+{rows} WHERE {where} AND {after}
+
+-- name: page_of_few
+-- The same where there are few: all of them are found by what they are, and put in order then. The planner would
+-- rather go along the order until it has met as many as it wants, which may be at the far end.
+(SELECT {alias}.* FROM {rows} WHERE {where} AND {after} OFFSET 0) {alias}
+
+-- name: page_by_score
+-- The same in the order of scores, severity by severity, since that is how the index goes.
+(SELECT f.* FROM generate_series(%(lowest)s::integer, %(highest)s::integer) AS v (severity) CROSS JOIN LATERAL (
+   SELECT f.* FROM {rows} WHERE {where} AND {after} AND f.severity = v.severity
+   ORDER BY {order} LIMIT %(limit)s) f) f
+
+-- name: at_most
+-- How many there are, counted no further than to a limit.
+SELECT count(*) FROM (SELECT FROM {rows} WHERE {where} LIMIT %(most)s) n
+
+-- name: about
+-- What the planner thinks of how many there are.
+EXPLAIN (FORMAT JSON) SELECT FROM {rows} WHERE {where}
+
+-- name: one
+-- A finding by its id: its key begins with its connection.
+(SELECT t.* FROM finding t WHERE t.finding_id = %(id)s
+   AND t.connection_id = ANY (ARRAY(SELECT connection_id FROM connection WHERE state <> 'deleted'))) f
+
+-- name: wide_findings
+-- The same page with all that is stored of each.
+WITH page AS MATERIALIZED (
+  SELECT f.* FROM {page}
+  ORDER BY {order} LIMIT %(limit)s
+)
+SELECT {columns}, f.connection_id AS place, {keys}
+FROM page f
+{joins}
+ORDER BY {order}
+
+-- name: those_findings
+-- Findings by their keys.
+(SELECT t.* FROM unnest(%(places)s::bigint[], %(ids)s::uuid[]) AS n (connection_id, finding_id)
+ JOIN finding t ON t.connection_id = n.connection_id AND t.finding_id = n.finding_id) f
+
+-- name: history
+-- What the log has of a finding or device, the newest first.
+SELECT h.change_id, h.at, h.kind, h.run_id::text AS run_id, h.detail FROM change h
+WHERE h.connection_id = %(place)s AND h.subject_id = %(id)s
+ORDER BY h.change_id DESC LIMIT %(limit)s
 
 -- name: devices
--- Devices by name.
+-- A page of devices, cut before their sites are looked up.
+WITH page AS MATERIALIZED (
+  SELECT d.* FROM {page}
+  ORDER BY {order} LIMIT %(limit)s
+)
 SELECT d.device_uuid AS id, c.name AS connection, coalesce(d.name, '') AS name, s.name AS site,
   d.site_id::text AS site_id, d.os, d.os_type, d.machine_type, d.domain, d.agent_version, d.last_active_at, d.state,
-  d.device_id::text AS agent_id, d.agent_uuid, d.registered_at, d.scanned_at, d.changed_at
-FROM {device} d
+  d.device_id::text AS agent_id, d.agent_uuid, d.registered_at, d.scanned_at, d.changed_at,
+  d.connection_id AS place, {keys}
+FROM page d
 JOIN connection c ON c.connection_id = d.connection_id
 LEFT JOIN site s ON s.connection_id = d.connection_id AND s.site_id = d.site_id
-WHERE c.state <> 'deleted'
-  AND (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
-  AND (%(site)s::text[] IS NULL OR lower(s.name) IN (SELECT lower(unnest(%(site)s::text[])))
-       OR d.site_id::text = ANY (%(site)s))
-  AND (%(state)s::smallint[] IS NULL OR d.state = ANY (%(state)s))
-  AND (%(device)s::text[] IS NULL OR lower(d.name) IN (SELECT lower(unnest(%(device)s::text[])))
-       OR d.device_uuid::text IN (SELECT lower(unnest(%(device)s::text[])))
-       OR d.device_id::text = ANY (%(device)s))
-  AND (%(changed_since)s::timestamptz IS NULL OR d.changed_at >= %(changed_since)s)
-  AND (%(after_id)s::uuid IS NULL
-       OR (coalesce(d.name, ''), d.device_uuid) > (%(after_name)s::text, %(after_id)s::uuid))
-ORDER BY coalesce(d.name, ''), d.device_uuid
-LIMIT %(limit)s
+ORDER BY {order}
 
--- name: software
--- Application versions with findings that are not resolved, by name: on how many devices, how bad.
-WITH chosen AS MATERIALIZED (
-  SELECT f.connection_id, f.device_id, f.software_id, f.severity FROM {finding} f
-  WHERE {fitting}
-    AND f.state <> %(resolved)s
+-- name: those_devices
+-- Devices by the ids that users see.
+(SELECT t.* FROM device t WHERE t.device_uuid = ANY (%(ids)s)
+   AND t.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted'))) d
+
+-- name: agents
+-- Devices' agents as the console sent them.
+SELECT device_uuid::text, vendor FROM device WHERE device_uuid = ANY (%(ids)s)
+
+-- name: wide_devices
+-- The same page with all that is stored of each.
+WITH page AS MATERIALIZED (
+  SELECT d.* FROM {page}
+  ORDER BY {order} LIMIT %(limit)s
 )
-SELECT w.name, w.vendor, w.version, count(DISTINCT (f.connection_id, f.device_id)) AS devices,
-  count(*) AS findings, count(*) FILTER (WHERE f.severity = %(critical)s) AS critical,
-  count(*) FILTER (WHERE f.severity = %(high)s) AS high, max(f.severity) AS severity
-FROM chosen f
-JOIN software w ON w.connection_id = f.connection_id AND w.software_id = f.software_id
-WHERE (%(after_name)s::text IS NULL
-       OR (w.name, w.vendor, w.version) > (%(after_name)s::text, %(after_vendor)s::text, %(after_version)s::text))
-GROUP BY w.name, w.vendor, w.version
-ORDER BY w.name, w.vendor, w.version
-LIMIT %(limit)s
+SELECT {columns}, d.connection_id AS place, {keys}
+FROM page d
+{joins}
+ORDER BY {order}
 
 -- name: sites
--- Sites by name: whose they are, and what is there. The page is cut before anything is counted.
+-- A page of sites: whose they are, and what is there. It is cut before anything is counted.
 WITH page AS MATERIALIZED (
-  SELECT s.* FROM {site} s
-  WHERE (%(connection)s::text[] IS NULL
-         OR s.connection_id IN (SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
-    AND (%(site)s::text[] IS NULL OR lower(s.name) IN (SELECT lower(unnest(%(site)s::text[])))
-         OR s.site_id::text = ANY (%(site)s))
-    AND (%(after_id)s::bigint IS NULL OR (coalesce(s.name, ''), s.connection_id, s.site_id)
-         > (%(after_name)s::text, %(after_connection)s::bigint, %(after_id)s::bigint))
-  ORDER BY coalesce(s.name, ''), s.connection_id, s.site_id
-  LIMIT %(limit)s
+  SELECT s.* FROM {page}
+  ORDER BY {order} LIMIT %(limit)s
 )
 SELECT s.site_id::text AS id, s.connection_id AS place, c.name AS connection, coalesce(s.name, '') AS name,
   s.vendor ->> 'accountName' AS account, CASE WHEN s.gone_at IS NULL THEN s.state ELSE 'gone' END AS state,
-  w.organization_id, w.organization_name, coalesce(d.devices, 0) AS devices, f.open_findings
+  w.organization_id, w.organization_name, coalesce(d.devices, 0) AS devices, f.open_findings, {keys}
 FROM page s
 JOIN connection c ON c.connection_id = s.connection_id
 {owner}
@@ -146,7 +149,7 @@ CROSS JOIN LATERAL (
   SELECT count(*) AS open_findings FROM finding f
   WHERE f.connection_id = s.connection_id AND f.site_id = s.site_id AND f.state <> %(resolved)s
 ) f
-ORDER BY coalesce(s.name, ''), s.connection_id, s.site_id
+ORDER BY {order}
 
 -- name: owner
 -- Whose a site is, for a caller who sees them all.
@@ -160,26 +163,6 @@ LEFT JOIN LATERAL (
 -- The same for a caller who sees his own sites alone.
 CROSS JOIN (SELECT %(own_id)s::text AS organization_id, %(own_name)s::text AS organization_name) w
 
--- name: changes
--- Entries of the change log, the newest first, connection by connection first, since that is how their index goes.
-SELECT h.change_id, h.at, h.kind, c.name AS connection, s.name AS site, h.site_id::text AS site_id,
-  h.subject_id::text AS subject_id, h.detail
-FROM connection c
-CROSS JOIN LATERAL (
-  SELECT h.* FROM {change} h
-  WHERE h.connection_id = c.connection_id
-    AND (%(before)s::bigint IS NULL OR h.change_id < %(before)s)
-    AND (%(kind)s::smallint[] IS NULL OR h.kind = ANY (%(kind)s))
-    AND (%(changed_since)s::timestamptz IS NULL OR h.at >= %(changed_since)s)
-    AND (%(site)s::text[] IS NULL OR h.site_id::text = ANY (%(site)s) OR h.site_id IN (
-      SELECT site_id FROM site WHERE connection_id = c.connection_id
-        AND lower(name) IN (SELECT lower(unnest(%(site)s::text[])))))
-  ORDER BY h.change_id DESC LIMIT %(limit)s
-) h
-LEFT JOIN site s ON s.connection_id = h.connection_id AND s.site_id = h.site_id
-WHERE c.state <> 'deleted' AND (%(connection)s::text[] IS NULL OR c.name = ANY (%(connection)s))
-ORDER BY h.change_id DESC LIMIT %(limit)s
-
 -- name: is_called
 -- Whether this is what an organization is called: its name, its id, or its path.
 WITH RECURSIVE line AS (
@@ -191,6 +174,10 @@ WITH RECURSIVE line AS (
 SELECT EXISTS (SELECT FROM line WHERE %(text)s IN (name, path)) OR EXISTS (
   SELECT FROM organization
   WHERE organization_id = %(organization_id)s AND organization_uuid::text = lower(%(text)s))
+
+-- name: signing_key
+-- What the cursors of this database are signed with.
+SELECT secret FROM signing_key WHERE purpose = 'cursor'
 
 -- name: organization
 -- An organization as items name it.
@@ -208,20 +195,30 @@ JOIN LATERAL (
   SELECT * FROM sync_run
   WHERE connection_id = c.connection_id
     AND (%(before)s::timestamptz IS NULL OR (started_at, run_id) < (%(before)s::timestamptz, %(before_id)s::uuid))
+    AND (%(stream)s::text[] IS NULL OR stream = ANY (%(stream)s))
+    AND (%(state)s::text[] IS NULL OR state = ANY (%(state)s))
+    AND (%(kind)s::text[] IS NULL OR kind = ANY (%(kind)s))
+    AND (%(since)s::timestamptz IS NULL OR started_at >= %(since)s)
   ORDER BY started_at DESC, run_id DESC LIMIT %(limit)s
 ) r ON true
 WHERE c.state <> 'deleted'
   AND (%(connection)s::uuid IS NULL OR c.connection_uuid = %(connection)s)
+  AND (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
   AND (%(organization_id)s::bigint IS NULL OR c.organization_id = %(organization_id)s)
 ORDER BY r.started_at DESC, r.run_id DESC LIMIT %(limit)s
 
 -- name: quarantine
--- Rows that could not be read, the latest first.
+-- Rows that could not be read, the newest first, by what of them never changes.
 SELECT c.name AS connection, q.stream, q.vendor_id::text AS vendor_id, q.reason, q.content, q.first_seen_at,
-  q.last_seen_at
+  q.last_seen_at, q.first_seen_at::text AS key_1, q.connection_id AS key_2, q.stream AS key_3, q.content_hash AS key_4
 FROM quarantine q JOIN connection c USING (connection_id)
 WHERE c.state <> 'deleted' AND (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
-ORDER BY q.last_seen_at DESC, q.content_hash LIMIT %(limit)s
+  AND (%(streams)s::text[] IS NULL OR q.stream = ANY (%(streams)s))
+  AND (%(since)s::timestamptz IS NULL OR q.last_seen_at >= %(since)s)
+  AND (%(after_1)s::text IS NULL OR (q.first_seen_at, q.connection_id, q.stream, q.content_hash)
+       < (%(after_1)s::timestamptz, %(after_2)s::bigint, %(after_3)s::text, %(after_4)s::bigint))
+ORDER BY q.first_seen_at DESC, q.connection_id DESC, q.stream DESC, q.content_hash DESC
+LIMIT %(limit)s
 
 -- name: by_severity_and_state
 -- The shape of an estate in one table.

@@ -60,3 +60,22 @@ SELECT k.decision, count(t.site_id)
 FROM unnest(ARRAY['mapped', 'ignored', 'undecided']) AS k (decision)
 LEFT JOIN site_standing t ON t.decision = k.decision AND t.standing IN ('active', 'expired')
 GROUP BY k.decision ORDER BY k.decision
+
+-- name: webhooks
+-- Webhooks by state; states of which there is none are told too, for alerts to go by.
+SELECT k.state, count(w.webhook_id)
+FROM unnest(ARRAY['active', 'failing', 'disabled']) AS k (state)
+LEFT JOIN webhook w ON k.state = CASE
+  WHEN w.disabled_at IS NOT NULL THEN 'disabled' WHEN w.failures > 0 THEN 'failing' ELSE 'active' END
+GROUP BY k.state ORDER BY k.state
+
+-- name: deliveries
+-- Deliveries of the last hour by state.
+SELECT state, count(*) FROM webhook_delivery WHERE last_at > now() - interval '1 hour' GROUP BY state ORDER BY state
+
+-- name: webhook_lag
+-- How old the first change is that the slowest webhook was not told of, nor found to be none of it.
+SELECT coalesce(max(extract(epoch FROM now() - b.at)), 0)::float8
+FROM webhook w
+CROSS JOIN LATERAL (SELECT at FROM change_batch WHERE position >= w.position ORDER BY position LIMIT 1) b
+WHERE w.disabled_at IS NULL

@@ -72,7 +72,8 @@ WHERE connection_id = %(connection_id)s AND run_id = %(run_id)s AND fence = %(fe
 
 -- name: finish
 -- The end of a run, under the same fence. With it moves, never backwards, where the next delta starts (rule 3), and
--- what the run had seen is forgotten, unless it is to be gone on with. No row: the lease is lost.
+-- what the run had seen is forgotten, unless it is to be gone on with; and the change log is told, of a failure only
+-- while it is news: not again for as long as the outage lasts. No row: the lease is lost.
 WITH ended AS (
   UPDATE sync_run SET state = %(state)s, counts = %(counts)s, warnings = %(warnings)s, error = %(error)s,
     finished_at = CASE WHEN %(state)s = 'interrupted' THEN NULL ELSE now() END,
@@ -89,6 +90,13 @@ WITH ended AS (
 ), forgotten AS (
   DELETE FROM sync_seen s USING ended e
   WHERE s.connection_id = e.connection_id AND s.run_id = e.run_id AND %(state)s <> 'interrupted'
+), told AS (
+  INSERT INTO change (connection_id, run_id, kind, subject_id, detail)
+  SELECT e.connection_id, e.run_id, %(told)s, e.run_id, %(detail)s
+  FROM ended e
+  WHERE %(told)s::smallint IS NOT NULL AND (%(state)s <> 'failed' OR NOT EXISTS (
+    SELECT FROM outage o
+    WHERE o.connection_id = e.connection_id AND o.stream IN (e.stream, '') AND o.ended_at IS NULL))
 )
 SELECT run_id FROM ended
 
@@ -144,14 +152,3 @@ INSERT INTO quarantine AS q (connection_id, stream, content_hash, vendor_id, rea
 VALUES (%(connection_id)s, %(stream)s, %(content_hash)s, %(vendor_id)s, %(reason)s, %(content)s, %(run_id)s)
 ON CONFLICT (connection_id, stream, content_hash) DO UPDATE
 SET last_seen_at = now(), run_id = excluded.run_id, reason = excluded.reason
-
--- name: list
--- The newest runs, for people; of an organization's own connections, where it is given.
-SELECT r.run_id, r.pull_id, c.name AS connection, r.stream, r.kind, r.state, r.started_at, r.finished_at, r.worker,
-  CASE WHEN r.state = 'running' THEN r.busy_seconds + extract(epoch FROM now() - r.resumed_at)
-       ELSE r.busy_seconds END AS seconds,
-  r.since, r.counts, r.warnings, r.error
-FROM sync_run r JOIN connection c USING (connection_id)
-WHERE c.state <> 'deleted' AND (%(connections)s::text[] IS NULL OR c.name = ANY (%(connections)s))
-  AND (%(organization_id)s::bigint IS NULL OR c.organization_id = %(organization_id)s)
-ORDER BY r.started_at DESC, r.run_id LIMIT %(limit)s

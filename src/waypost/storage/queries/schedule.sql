@@ -170,19 +170,33 @@ WITH old AS (
 DELETE FROM sync_run r USING old o WHERE r.connection_id = o.connection_id AND r.run_id = o.run_id
 
 -- name: forget_changes
--- The oldest entries of the change log, connection by connection: the key finds them, since they are numbered in
--- the order of time.
-DELETE FROM change c USING (
-  SELECT l.connection_id, l.change_id FROM connection k
+-- The oldest entries of the change log, in the order of the feed, so that whoever is behind them finds out: positions
+-- up to the last one touched count as forgotten from then on.
+WITH oldest AS MATERIALIZED (
+  SELECT batch_id, position, at, sum(entries) OVER (ORDER BY position) - entries AS before
+  FROM (SELECT * FROM change_batch WHERE position >= 0 AND entries > 0 ORDER BY position LIMIT %(batch)s) b
+), doomed AS MATERIALIZED (
+  SELECT o.position, c.connection_id, c.change_id FROM oldest o
   CROSS JOIN LATERAL (
-    SELECT connection_id, change_id, at FROM change
-    WHERE connection_id = k.connection_id ORDER BY change_id LIMIT %(batch)s) l
-  WHERE l.at < now() - %(kept)s::interval
-    AND (SELECT f.at FROM change f WHERE f.connection_id = k.connection_id ORDER BY f.change_id LIMIT 1)
-        < now() - %(kept)s::interval
-  LIMIT %(batch)s
-) old
-WHERE c.connection_id = old.connection_id AND c.change_id = old.change_id
+    SELECT connection_id, change_id FROM change WHERE batch_id = o.batch_id ORDER BY change_id LIMIT %(batch)s) c
+  WHERE o.before < %(batch)s AND o.position < coalesce(
+    (SELECT min(position) FROM oldest WHERE at >= now() - %(kept)s::interval), (SELECT max(position) + 1 FROM oldest))
+  ORDER BY o.position, c.change_id LIMIT %(batch)s
+), told AS (
+  UPDATE feed SET forgotten = greatest(forgotten, (SELECT max(position) FROM doomed))
+  WHERE EXISTS (SELECT FROM doomed)
+), fewer AS (
+  UPDATE change_batch b SET entries = b.entries - d.entries
+  FROM (SELECT position, count(*) AS entries FROM doomed GROUP BY position) d WHERE b.position = d.position
+)
+DELETE FROM change c USING doomed d WHERE c.connection_id = d.connection_id AND c.change_id = d.change_id
+
+-- name: forget_batches
+-- Old batches that have no entries any more, or whose connection was purged: nobody misses anything by that.
+DELETE FROM change_batch b USING (
+  SELECT batch_id, at FROM change_batch WHERE position >= 0 ORDER BY position LIMIT %(batch)s) old
+WHERE b.batch_id = old.batch_id AND old.at < now() - %(kept)s::interval
+  AND NOT EXISTS (SELECT FROM change c WHERE c.batch_id = old.batch_id)
 
 -- name: forget_outages
 -- Outages that ended long ago.

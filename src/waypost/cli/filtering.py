@@ -1,0 +1,141 @@
+"""The options that limit lists and exports, each described once."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from waypost.unified.filters import Filters
+
+_ORGANIZATION = 'Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.'
+_SEVERAL = "several separated by commas"
+
+Organization = Annotated[str, Parameter(help=_ORGANIZATION)]
+Connection = Annotated[list[str] | None, Parameter(help="Name of a connection.", negative=())]
+Account = Annotated[
+    list[str] | None, Parameter(help="Name of an account, or its id in the console.", negative=())
+]
+Site = Annotated[list[str] | None, Parameter(help="Name of a site, or its id in the console.", negative=())]
+Group = Annotated[list[str] | None, Parameter(help="Name of a group, or its id in the console.", negative=())]
+Device = Annotated[
+    list[str] | None, Parameter(help="Name of a device, its id, or its agent's id.", negative=())
+]
+Application = Annotated[str, Parameter(help="Part of an application's name.")]
+Vendor = Annotated[str, Parameter(help="Part of the name of an application's vendor.")]
+Cve = Annotated[list[str] | None, Parameter(help=f"Like CVE-2024-3094; {_SEVERAL}.", negative=())]
+Severity = Annotated[
+    list[str] | None,
+    Parameter(help=f"critical, high, medium, low, none, unknown; {_SEVERAL}.", negative=()),
+]
+FindingState = Annotated[
+    list[str] | None,
+    Parameter(help=f"open, reopened, in_progress, on_hold, ignored, resolved; {_SEVERAL}.", negative=()),
+]
+DeviceState = Annotated[
+    list[str] | None,
+    Parameter(help=f"active, inactive, decommissioned, uninstalled, gone, unknown; {_SEVERAL}.", negative=()),
+]
+ChangedSince = Annotated[
+    str, Parameter(help="Opened, changed, resolved or moved since; like 2026-11-01 or 2026-11-01T08:00:00Z.")
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class FindingFilters:
+    """Which findings."""
+
+    organization: Organization = ""
+    connection: Connection = None
+    account: Account = None
+    site: Site = None
+    group: Group = None
+    device: Device = None
+    application: Application = ""
+    vendor: Vendor = ""
+    cve: Cve = None
+    severity: Severity = None
+    state: FindingState = None
+    score_min: Annotated[float | None, Parameter(help="CVSS score, at least.")] = None
+    score_max: Annotated[float | None, Parameter(help="CVSS score, at most.")] = None
+    has_fix: Annotated[
+        bool | None, Parameter(help="Whether there is a fix, as far as the console tells.")
+    ] = None
+    exploited: Annotated[
+        bool | None,
+        Parameter(help="Whether code that exploits it is known, as far as the console tells."),
+    ] = None
+    detected_since: Annotated[
+        str, Parameter(help="From then on; like 2026-11-01 or 2026-11-01T08:00:00Z.")
+    ] = ""
+    detected_until: Annotated[str, Parameter(help="Before then; likewise.")] = ""
+    changed_since: ChangedSince = ""
+    resolved_since: Annotated[str, Parameter(help="From then on; likewise.")] = ""
+    search: Annotated[str, Parameter(help="Part of the device's or the application's name.")] = ""
+
+    def filters(self) -> Filters:
+        """As lists take them; the organization is yet to be looked up."""
+        return Filters(
+            connection=many(self.connection),
+            account=many(self.account),
+            site=many(self.site),
+            group=many(self.group),
+            device=many(self.device),
+            application=self.application,
+            vendor=self.vendor,
+            cve=words(self.cve),
+            severity=words(self.severity),
+            state=words(self.state),
+            score_min=self.score_min,
+            score_max=self.score_max,
+            has_fix=self.has_fix,
+            exploited=self.exploited,
+            detected_since=self.detected_since,
+            detected_until=self.detected_until,
+            changed_since=self.changed_since,
+            resolved_since=self.resolved_since,
+            search=self.search,
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class DeviceFilters:
+    """Which devices."""
+
+    organization: Organization = ""
+    connection: Connection = None
+    account: Account = None
+    site: Site = None
+    group: Group = None
+    device: Device = None
+    state: DeviceState = None
+    os: Annotated[
+        str, Parameter(help="Part of the operating system's name, or its type: windows, linux, macos.")
+    ] = ""
+    changed_since: ChangedSince = ""
+    search: Annotated[str, Parameter(help="Part of the device's name.")] = ""
+
+    def filters(self) -> Filters:
+        """As lists take them; the organization is yet to be looked up."""
+        return Filters(
+            connection=many(self.connection),
+            account=many(self.account),
+            site=many(self.site),
+            group=many(self.group),
+            device=many(self.device),
+            state=words(self.state),
+            os=self.os,
+            changed_since=self.changed_since,
+            search=self.search,
+        )
+
+
+def many(values: list[str] | None) -> tuple[str, ...]:
+    """Values that may have commas in them."""
+    return tuple(values or ())
+
+
+def words(values: list[str] | None) -> tuple[str, ...]:
+    """Values without commas of their own, which may therefore be given in one, separated by commas."""
+    return tuple(word.strip() for value in values or () for word in value.split(",") if word.strip())

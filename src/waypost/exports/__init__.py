@@ -1,0 +1,1 @@
+"""Exports: findings, devices and software of one moment, written out as files."""

@@ -1,0 +1,91 @@
+"""Reading out of PostgreSQL at one moment, as Arrow tables: `COPY` as CSV, parsed in C.
+
+`COPY` sends a row at a time; rows are gathered to blocks, so that memory holds one of them whatever the size of what is
+read. A block is worked on before the next is read: gathering rows keeps Python's lock busy, and each of the many short
+calls that work on a block would wait for it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any, Final, LiteralString
+
+import pyarrow as pa
+from pyarrow import csv
+
+from waypost.storage import queries
+from waypost.storage.database import Connection
+
+BLOCK: Final = 32_000
+"""Rows of one table."""
+BLOCK_BYTES: Final = 32_000_000
+"""Or so many bytes, should rows be long."""
+
+Shape = Mapping[str, Any]  # Any: pyarrow tells no types
+
+
+@contextlib.asynccontextmanager
+async def one_moment(db: Connection) -> AsyncIterator[None]:
+    """All that is read within the block is as it was when the first of it was read."""
+    async with db.transaction():
+        await db.execute(queries.exports.one_moment)
+        yield
+
+
+async def table(db: Connection, query: LiteralString, facts: Mapping[str, object], shape: Shape) -> Any:
+    """All rows of a query, as one Arrow table of these columns."""
+    tables = [block async for block in blocks(db, query, facts, shape)]
+    return pa.concat_tables(tables) if tables else empty(shape)
+
+
+def empty(shape: Shape) -> Any:  # Any: a pyarrow.Table
+    """No rows of these columns."""
+    return pa.schema(list(shape.items())).empty_table()
+
+
+async def blocks(
+    db: Connection, query: LiteralString, facts: Mapping[str, object], shape: Shape
+) -> AsyncGenerator[Any, None]:
+    """The rows of a query, block by block, as Arrow tables of these columns.
+
+    Args:
+        db: Where to read.
+        query: What to read; its columns are those of the shape, in its order.
+        facts: The values in it.
+        shape: Names and Arrow types.
+    """
+    copy: LiteralString = "COPY (" + query + ") TO STDOUT (FORMAT csv)"
+    async with contextlib.aclosing(_texts(db, copy, facts)) as texts:
+        async for text in texts:
+            yield await asyncio.to_thread(_parsed, text, shape)
+
+
+async def _texts(
+    db: Connection, copy: LiteralString, facts: Mapping[str, object]
+) -> AsyncGenerator[bytes, None]:
+    gathered: list[bytes | bytearray | memoryview] = []
+    size = 0
+    async with db.cursor() as cursor, cursor.copy(copy, facts) as lines:
+        async for line in lines:
+            gathered.append(line)
+            size += len(line)
+            if len(gathered) >= BLOCK or size >= BLOCK_BYTES:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+    if gathered:
+        yield b"".join(gathered)
+
+
+def _parsed(text: bytes, shape: Shape) -> Any:  # Any: a pyarrow.Table
+    return csv.read_csv(
+        pa.BufferReader(text),
+        # One chunk: what is looked up for a table is looked up once.
+        read_options=csv.ReadOptions(column_names=[*shape], block_size=max(len(text), 1)),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=dict(shape),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
