@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).parent
 RESULTS = HERE / "results"
 NAMES = (
     "first_pull", "unchanged", "delta", "memory", "limits", "check", "many_connections",
-    "suggestions", "mapping_save", "through_mapping", "export", "api_requests", "changes_feed",
+    "suggestions", "mapping_save", "through_mapping", "lists", "export", "api_requests", "changes_feed",
 )  # fmt: skip
 LONGEST = 1800
 

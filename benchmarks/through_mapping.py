@@ -21,8 +21,9 @@ from figures import Figure, Outcome, Run
 from waypost.settings import Settings
 from waypost.storage import capped, database, queries
 from waypost.storage.database import Connection
-from waypost.unified import reading
+from waypost.unified import ordering, reading
 from waypost.unified.filters import Filters
+from waypost.unified.words import FindingState
 
 Rows = list[tuple[Any, ...]]  # Any: a row has the columns its query names
 Ask = Callable[[], Awaitable[list[Rows]]]
@@ -73,14 +74,20 @@ FROM saved, unnest(%(sites)s::bigint[]) n
 """
 _BY_HAND: Final[LiteralString] = """
 (SELECT * FROM finding WHERE (connection_id, site_id) IN (
-  SELECT * FROM unnest(%(owned_connections)s::bigint[], %(owned_sites)s::bigint[])))
+  SELECT * FROM unnest(%(site_connections)s::bigint[], %(site_ids)s::bigint[]))) f
 """
+_AT_SITES: Final[LiteralString] = queries.selecting.at_sites.replace("{table}", "finding") + " f"
 _COUNT: Final[LiteralString] = """
 SELECT count(*) FILTER (WHERE severity = 5) AS critical, count(*) FILTER (WHERE severity = 4) AS high,
   count(*) FILTER (WHERE severity = 3) AS medium, count(*) FILTER (WHERE severity = 2) AS low, count(*) AS findings
-FROM {finding} f WHERE state <> 6
+FROM {rows} WHERE state <> 6
 """
-ASKED: Final[tuple[LiteralString, ...]] = (queries.lists.findings, _COUNT)
+_WORST: Final = ordering.chosen(ordering.FINDINGS, reading.WORST_FIRST)
+_FIRST: Final[LiteralString] = (
+    queries.lists.findings.replace("{page}", "{rows}")
+    .replace("{keys}", _WORST.columns)
+    .replace("{order}", _WORST.by)
+)
 
 
 def measure(quick: bool) -> Outcome:
@@ -147,22 +154,30 @@ def _sides(db: Connection, organization_id: int, sites: list[int]) -> dict[str, 
     connections = [site % CONNECTIONS + 1 for site in sites]
 
     async def through() -> list[Rows]:
+        page = await reading.findings(db, Filters(), organization_id=organization_id, limit=99)
         async with capped.reading(db, organization_id) as owned:
-            return [await _rows(db, reading.composed(query, None, is_bound=True), owned) for query in ASKED]
+            return [
+                [(item.id,) for item in page.items],
+                await _rows(db, _COUNT.replace("{rows}", _AT_SITES), owned),
+            ]
 
     async def by_hand() -> list[Rows]:
-        texts = [query.replace("{finding}", _BY_HAND) for query in ASKED]
         owned = capped.Owned(connections, sites)
-        return [await _rows(db, reading.composed(text, None, is_bound=False), owned) for text in texts]
+        first, counts = [
+            await _rows(db, query.replace("{rows}", _BY_HAND), owned) for query in (_FIRST, _COUNT)
+        ]
+        return [[(str(row[0]),) for row in first[:99]], counts]
 
     return {"through the mapping": through, "by hand": by_hand}
 
 
 async def _rows(db: Connection, text: LiteralString, owned: capped.Owned) -> Rows:
-    facts = reading.parameters(Filters()) | {
-        "state": None, "detected_since": None, "after_severity": None, "after_score": None, "after_id": None,
-        "limit": 100, "owned_connections": owned.connection_ids, "owned_sites": owned.site_ids,
-    }  # fmt: skip
+    facts = {
+        "resolved": FindingState.RESOLVED.value,
+        "limit": 100,
+        "site_connections": owned.connection_ids,
+        "site_ids": owned.site_ids,
+    }
     return await (await db.execute(text, facts)).fetchall()
 
 

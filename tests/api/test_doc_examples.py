@@ -5,6 +5,7 @@ service are one console, pulled, whose sites are those of the organization ACME.
 receiver of webhooks, is tried by a function in `THEN`.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -95,7 +96,16 @@ def _changes(names: Names, estate: Any) -> None:
     assert told == everything
 
 
-THEN: Final[dict[str, Callable[[Names, Any], None]]] = {"changes.md": _changes, "client.md": _client}
+def _simulator(names: Names, _: Any) -> None:
+    """The test that the page about the simulator shows starts a console in process."""
+    asyncio.run(names["test_my_client"]())
+
+
+THEN: Final[dict[str, Callable[[Names, Any], None]]] = {
+    "changes.md": _changes,
+    "client.md": _client,
+    "simulator.md": _simulator,
+}
 """The pages whose examples are run, with what tries what they only define."""
 
 
@@ -103,7 +113,7 @@ def _nothing(_: Names, __: Any) -> None:
     """Running the examples says it all."""
 
 
-PAGES: Final = ("changes.md", "client.md")
+PAGES: Final = ("changes.md", "client.md", "simulator.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -65,7 +65,7 @@ async def documents(
         in_time: Whether they come in the order of their times.
     """
     shape = SHAPES[kind]
-    own = await _own(db, organization_id)
+    own = await rows.own(db, organization_id)
     async with selecting.selected(db, shape.table, filters, organization_id) as selection:
         if selection is None:
             return
@@ -86,13 +86,3 @@ def _query(shape: Shape, selection: Selection, *, is_bound: bool, in_time: bool)
     query = selection.put(query).replace("{columns}", rows.columns(shape.of))
     query = query.replace("{joins}", rows.joins(shape.of, is_bound=is_bound, in_bulk=True))
     return query + " " + shape.in_time if in_time else query
-
-
-async def _own(db: Connection, organization_id: int | None) -> dict[str, str | None]:
-    """What a bound caller's organization is called: the role that reads its rows cannot see it."""
-    if organization_id is None:
-        return {}
-    cursor = await db.execute(queries.lists.organization, {"organization_id": organization_id})
-    found = await cursor.fetchone()
-    own_id, own_name = found or (None, None)
-    return {"own_id": own_id, "own_name": own_name}

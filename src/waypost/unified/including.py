@@ -28,7 +28,7 @@ _OF_ROW: Final[Mapping[str, Callable[[FindingRow], Any]]] = {  # Any: parts of d
 
 
 async def in_findings(
-    db: Connection, found: Sequence[Row], include: Collection[str], own: Row | None
+    db: Connection, found: Sequence[Row], include: Collection[str], own: Mapping[str, Any]
 ) -> Mapping[str, Included]:
     """What is to be told besides of a page of findings, by their ids.
 
@@ -36,7 +36,7 @@ async def in_findings(
         db: Where to read.
         found: Rows of the page, with `id`, `place` and `device_id`.
         include: Of `IN_FINDINGS`.
-        own: What a bound caller's organization is called; None for a caller who sees all.
+        own: What a bound caller's organization is called; nothing for a caller who sees all.
     """
     if not include or not found:
         return {}
@@ -80,7 +80,7 @@ async def _devices(db: Connection, found: Sequence[Row]) -> dict[str, DeviceItem
     return {str(row["id"]): telling.device(row) for row in await cursor.fetchall()}
 
 
-async def _wide(db: Connection, found: Sequence[Row], own: Row | None) -> dict[str, FindingRow]:
+async def _wide(db: Connection, found: Sequence[Row], own: Mapping[str, Any]) -> dict[str, FindingRow]:
     order = ordering.FINDINGS["changed"]
     query = queries.lists.wide_findings.replace("{page}", queries.lists.those_findings)
     query = query.replace("{order}", order.by).replace("{keys}", order.columns)
@@ -91,7 +91,7 @@ async def _wide(db: Connection, found: Sequence[Row], own: Row | None) -> dict[s
         "resolved": FindingState.RESOLVED.value,
     }
     cursor = db.cursor(row_factory=dict_row)
-    await cursor.execute(put_wide(query, of_devices=False, is_bound=own is not None), facts | (own or {}))
+    await cursor.execute(put_wide(query, of_devices=False, is_bound=bool(own)), {**facts, **own})
     return {row["finding_id"]: finding_row(row) for row in await cursor.fetchall()}
 
 

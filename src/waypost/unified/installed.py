@@ -55,7 +55,7 @@ async def listed(
             strict=True,
         )
     )
-    own = await _own(db, organization_id)
+    own = await rows.own(db, organization_id)
     query = _query(is_bound=organization_id is not None)
     async with selecting.selected(db, "finding", filters, organization_id) as selection:
         if selection is None:
@@ -114,12 +114,3 @@ def _query(*, is_bound: bool) -> LiteralString:
     query = queries.wide.installed_page.replace("{columns}", rows.columns("software"))
     query = query.replace("{joins}", rows.joins("software", is_bound=is_bound))
     return query.replace("{installed}", queries.wide.installed)
-
-
-async def _own(db: Connection, organization_id: int | None) -> Row:
-    """What a bound caller's organization is called: the role that reads its rows cannot see it."""
-    if organization_id is None:
-        return {}
-    cursor = await db.execute(queries.lists.organization, {"organization_id": organization_id})
-    own_id, own_name = await cursor.fetchone() or (None, None)
-    return {"own_id": own_id, "own_name": own_name}

@@ -28,6 +28,9 @@ COUNTED: Final = 10_000
 FEW: Final = 30_000
 """So many rows are read and sorted in less time than a page may take."""
 
+FEW_SITES: Final = 500
+"""So many sites are gone along side by side."""
+
 I = TypeVar("I")  # noqa: E741  # an item
 Row = dict[str, Any]  # Any: columns of different types
 _KEY: Final = "key_"
@@ -85,6 +88,7 @@ class Page:
         check_limit(limit)
         self._order = ordering.chosen(orders, sort)
         self._by_score = sort.endswith("score")
+        self._by_severity = sort.endswith("severity") and kind == "findings"
         self._kind = kind
         self._list = [sort, filters]
         self._limit = limit
@@ -101,9 +105,11 @@ class Page:
         """
         condition, after = self._after
         page = queries.lists.page
-        if not selection.narrow and await _few(db, selection):
+        if selection.narrow:
+            page = queries.lists.page_by_site if self._goes_by_site(selection) else page
+        elif await _few(db, selection):
             page = queries.lists.page_of_few.replace("{alias}", selection.alias)
-        elif self._by_score and not selection.narrow:
+        elif self._by_score:
             page = queries.lists.page_by_score
             after = after | {"lowest": min(Severity).value, "highest": max(Severity).value}
         text = selection.put(query.replace("{page}", page).replace("{after}", condition))
@@ -111,6 +117,10 @@ class Page:
         cursor = db.cursor(row_factory=dict_row)
         await cursor.execute(text, {**facts, **selection.facts, **after, "limit": self._limit + 1})
         return await cursor.fetchall()
+
+    def _goes_by_site(self, selection: Selection) -> bool:
+        """Whether the worst of each site, merged, are sooner there than all of them, sorted."""
+        return self._by_severity and selection.by_sites and len(selection.facts["site_ids"]) <= FEW_SITES
 
     def next_cursor(self, rows: Sequence[Row]) -> str | None:
         """Where the next page begins, if there is one."""

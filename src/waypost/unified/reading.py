@@ -20,6 +20,7 @@ from waypost import errors
 from waypost.storage import capped, queries
 from waypost.storage.database import Connection
 from waypost.unified import including, ordering, paging, selecting, telling
+from waypost.unified import rows as rowing
 from waypost.unified.filters import Filters
 from waypost.unified.items import (
     Device,
@@ -74,7 +75,7 @@ async def findings(
     """
     check_names(include, including.IN_FINDINGS, "include")
     page = Page("findings", ordering.FINDINGS, filters, sort, limit, cursor)
-    own = await _own(db, organization_id) if include else None
+    own = await rowing.own(db, organization_id) if include else {}
     async with selecting.selected(db, "finding", filters, organization_id) as selection:
         if selection is None:
             return _nothing(counted=count)
@@ -100,12 +101,14 @@ async def wide_findings(
         WaypostError: As for `findings`.
     """
     page = Page("findings", ordering.FINDINGS, filters, sort, limit, cursor)
-    own = await _own(db, organization_id)
-    query = including.put_wide(queries.lists.wide_findings, of_devices=False, is_bound=own is not None)
+    own = await rowing.own(db, organization_id)
+    query = including.put_wide(
+        queries.lists.wide_findings, of_devices=False, is_bound=organization_id is not None
+    )
     async with selecting.selected(db, "finding", filters, organization_id) as selection:
         if selection is None:
             return _nothing()
-        rows = await page.rows(db, selection, query, _RESOLVED | (own or {}))
+        rows = await page.rows(db, selection, query, _RESOLVED | own)
     return ListPage([including.finding_row(row) for row in rows[:limit]], page.next_cursor(rows))
 
 
@@ -119,7 +122,7 @@ async def finding(
         FilterError: There is nothing of this name to include.
     """
     check_names(include, including.IN_FINDINGS, "include")
-    own = await _own(db, organization_id) if include else None
+    own = await rowing.own(db, organization_id) if include else {}
     async with _held(db, organization_id):
         row = await _one(
             db, queries.lists.findings, queries.lists.one, ordering.FINDINGS, finding_id, _RESOLVED
@@ -177,12 +180,14 @@ async def wide_devices(
         WaypostError: As for `findings`.
     """
     page = Page("devices", ordering.DEVICES, filters, sort, limit, cursor)
-    own = await _own(db, organization_id)
-    query = including.put_wide(queries.lists.wide_devices, of_devices=True, is_bound=own is not None)
+    own = await rowing.own(db, organization_id)
+    query = including.put_wide(
+        queries.lists.wide_devices, of_devices=True, is_bound=organization_id is not None
+    )
     async with selecting.selected(db, "device", filters, organization_id) as selection:
         if selection is None:
             return _nothing()
-        rows = await page.rows(db, selection, query, own or {})
+        rows = await page.rows(db, selection, query, own)
     return ListPage([including.device_row(row) for row in rows[:limit]], page.next_cursor(rows))
 
 
@@ -278,21 +283,12 @@ async def sites(
         WaypostError: As for `findings`.
     """
     page = Page("sites", ordering.SITES, filters, BY_NAME, limit, cursor)
-    own = await _own(db, organization_id)
-    owner = queries.lists.owner if own is None else queries.lists.owner_is_the_caller
+    own = await rowing.own(db, organization_id)
+    owner = queries.lists.owner if organization_id is None else queries.lists.owner_is_the_caller
     query = queries.lists.sites.replace("{owner}", owner)
-    facts = {**_RESOLVED, "retired": [state.value for state in RETIRED], **(own or {})}
+    facts = {**_RESOLVED, "retired": [state.value for state in RETIRED], **own}
     async with selecting.selected(db, "site", filters, organization_id) as selection:
         if selection is None:
             return _nothing()
         rows = await page.rows(db, selection, query, facts)
     return ListPage([telling.site(row) for row in rows[:limit]], page.next_cursor(rows))
-
-
-async def _own(db: Connection, organization_id: int | None) -> Row | None:
-    """What a bound caller's organization is called: the role that reads its rows cannot see it."""
-    if organization_id is None:
-        return None
-    cursor = await db.execute(queries.lists.organization, {"organization_id": organization_id})
-    own_id, own_name = await cursor.fetchone() or (None, None)
-    return {"own_id": own_id, "own_name": own_name}

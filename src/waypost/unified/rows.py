@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, LiteralString
 import msgspec
 
 from waypost.storage import queries
+from waypost.storage.database import Connection
 
 Kind = Literal["finding", "device", "software"]
 Sent = dict[str, Any] | None  # Any: whatever the console sent
@@ -129,3 +130,12 @@ def joins(kind: Kind, *, is_bound: bool, in_bulk: bool = False) -> LiteralString
     }
     owner = queries.wide.owners if in_bulk else queries.lists.owner
     return found[kind].replace("{owner}", queries.lists.owner_is_the_caller if is_bound else owner)
+
+
+async def own(db: Connection, organization_id: int | None) -> dict[str, str | None]:
+    """What a bound caller's organization is called, for `joins`: the role that reads its rows cannot see it."""
+    if organization_id is None:
+        return {}
+    cursor = await db.execute(queries.lists.organization, {"organization_id": organization_id})
+    own_id, own_name = await cursor.fetchone() or (None, None)
+    return {"own_id": own_id, "own_name": own_name}

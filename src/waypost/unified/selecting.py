@@ -91,6 +91,7 @@ class Selection(msgspec.Struct, frozen=True):
         weighed: Those of the conditions that the planner can weigh: of connections it has no statistics (decision 11).
         facts: The values of both.
         narrow: Whether the rows are found by their sites or devices, and not by an order over all of them.
+        by_sites: Whether they are found by their sites.
     """
 
     alias: LiteralString
@@ -99,6 +100,7 @@ class Selection(msgspec.Struct, frozen=True):
     weighed: LiteralString
     facts: Row
     narrow: bool
+    by_sites: bool
 
     def put(self, query: LiteralString) -> LiteralString:
         """A query with `{rows}` and `{where}` filled in."""
@@ -165,6 +167,7 @@ async def _composed(
         weighed=_all([condition for condition in conditions if condition not in _UNWEIGHED]),
         facts=facts,
         narrow=sites is not None or "device_ids" in facts,
+        by_sites=rows is queries.selecting.at_sites,
     )
 
 

@@ -21,7 +21,7 @@ from waypost.client import AsyncWaypost, Retries
 KEY = "wp_abcdefghijkl_0123456789"
 QUICK = Retries(first=0.001, longest=0.002)
 PAGE: dict[str, Any] = {"items": [], "next_cursor": None}
-ORGANIZATION = {
+ORGANIZATION: dict[str, Any] = {
     "id": "0b7c7a54-64c6-4a3c-9f2e-2f7a5f1d7c11", "name": "ACME", "external_id": None, "domains": [], "aliases": [],
     "parent": None, "tags": [], "archived_at": None, "created_at": "2026-11-22T08:00:00Z",
     "changed_at": "2026-11-22T08:00:00Z",

@@ -4,6 +4,10 @@
 -- Building them on ten million findings takes a minute or two, during which pulls wait.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX finding_by_severity ON finding (severity, (coalesce(score, -1::real)), finding_id);
+-- Serves: the worst of an organization, which is read site by site; what is asked for most.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX finding_by_site_severity
+  ON finding (connection_id, site_id, severity, (coalesce(score, -1::real)), finding_id);
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX finding_by_changed ON finding (changed_at, finding_id);
 -- squawk-ignore require-concurrent-index-creation

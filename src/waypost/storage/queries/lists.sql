@@ -52,6 +52,14 @@ ORDER BY {order}
 -- rather go along the order until it has met as many as it wants, which may be at the far end.
 (SELECT {alias}.* FROM {rows} WHERE {where} AND {after} OFFSET 0) {alias}
 
+-- name: page_by_site
+-- The same in the order of severities, site by site, since that is how the index goes.
+(SELECT f.* FROM unnest(%(site_connections)s::bigint[], %(site_ids)s::bigint[]) AS o (connection_id, site_id)
+ CROSS JOIN LATERAL (
+   SELECT f.* FROM finding f
+   WHERE f.connection_id = o.connection_id AND f.site_id = o.site_id AND {where} AND {after}
+   ORDER BY {order} LIMIT %(limit)s) f) f
+
 -- name: page_by_score
 -- The same in the order of scores, severity by severity, since that is how the index goes.
 (SELECT f.* FROM generate_series(%(lowest)s::integer, %(highest)s::integer) AS v (severity) CROSS JOIN LATERAL (
