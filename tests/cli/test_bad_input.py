@@ -130,7 +130,9 @@ def test_a_token_that_is_revoked_later(pulled: Any, console: Any) -> None:
     pulled("sync", "later").refused(3, "Code: console.token_refused")
     after = pulled.stored()
     changed = {table for table in before if before[table] != after[table]}
-    assert changed <= {"connection", "sync_run", "sync_walk", "schedule", "outage", "change", "audit"}
+    assert changed <= {
+        "connection", "sync_run", "sync_walk", "schedule", "outage", "change", "change_batch", "feed", "audit",
+    }  # fmt: skip
     states = {
         item["name"]: item["state"] for item in pulled("connection", "list", "--json").document["items"]
     }

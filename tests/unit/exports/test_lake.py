@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
+from support import duck
 from support.clients import ACME, GLOBEX, Clients
 from support.hub import Hub
 from waypost.exports import documents, exporting, lake
@@ -100,9 +101,8 @@ async def test_the_layout(estate: Hub, clients: Clients, tmp_path: Path) -> None
 
 def duck_days(times: list[int]) -> set[str]:
     """The days of these times, as another program reckons them."""
-    duckdb = pytest.importorskip("duckdb")
     query = "SELECT strftime(make_timestamp(unnest(?::bigint[]) * 1000), '%Y%m%d')"
-    return {day for (day,) in duckdb.execute(query, [times]).fetchall()}
+    return {day for (day,) in duck.asked(query, [times])}
 
 
 async def test_a_bound_caller(estate: Hub, clients: Clients, tmp_path: Path) -> None:

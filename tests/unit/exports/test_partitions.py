@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import fsspec
 import msgspec
 import pytest
 from pyarrow import dataset, parquet
 
+from support import duck
 from support.clients import ACME, GLOBEX, Clients
 from support.hub import Hub
 from waypost.exports import columns, exporting, partitions, snapshot
@@ -46,7 +46,7 @@ async def test_it_is_a_table_as_it_lies(estate: Hub, clients: Clients, tmp_path:
     """DuckDB and Arrow read the folder as one table, with day and organization as columns."""
     outcome = await exporting.to_folder(estate.db, ORDER, str(tmp_path))
     assert outcome.rows == await count(estate)
-    found = duckdb.execute(AS_IT_LIES.replace("FOLDER", str(tmp_path))).fetchall()
+    found = duck.asked(AS_IT_LIES.replace("FOLDER", str(tmp_path)))
     assert {row[0] for row in found} == {clients.ids[ACME], clients.ids[GLOBEX], "none"}
     assert sum(row[1] for row in found) == outcome.rows
     assert {row[2:] for row in found} == {(1, f"{datetime.now(UTC):%Y-%m-%d}", True)}

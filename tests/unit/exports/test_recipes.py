@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from aiohttp import web
 from pyarrow import parquet
 
+from support import duck
 from support.hub import Hub
 from waypost.exports import columns, exporting
 from waypost.exports.columns import Column, Kind, Type
@@ -105,7 +105,7 @@ async def run(name: str, folder: Path, **environ: str) -> str:
 
 async def test_duckdb(estate: Hub, exported: Path) -> None:
     """DuckDB counts the findings that are not resolved, by organization and severity."""
-    found = duckdb.execute(recipe("DuckDB").replace("'waypost/", f"'{exported}/waypost/")).fetchall()
+    found = duck.asked(recipe("DuckDB").replace("'waypost/", f"'{exported}/waypost/"))
     ((number,),) = await estate.rows("SELECT count(*) FROM finding WHERE state <> 6")
     assert sum(row[-1] for row in found) == number
     assert {row[0] for row in found} == {"Acme", "Globex", None}

@@ -8,7 +8,7 @@ import pytest
 from support import recorded
 from support.hub import Hub
 from support.recorded import Row
-from waypost.unified import reading
+from waypost.unified import reading, software
 from waypost.unified.filters import Filters
 
 RISKS = "/application-management/risks"
@@ -144,6 +144,6 @@ async def test_extremes(hub: Hub, name: str) -> None:
     odd = RISK | {"id": "101", "cveId": "CVE-2024-1"} | EXTREMES[name]
     await pull(hub, {RISKS: [RISK, odd]})
     assert await hub.rows("SELECT FROM quarantine") == []
-    for list_ in (reading.findings, reading.devices, reading.software):
+    for list_ in (reading.findings, reading.devices, software.listed):
         assert (await list_(hub.db, Filters())).items
     assert len((await reading.findings(hub.db, Filters())).items) == 2
