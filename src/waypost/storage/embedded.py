@@ -25,6 +25,7 @@ from waypost import errors
 _CONF: Final = """
 # Set by Waypost when it made this database; later settings win.
 shared_buffers = 256MB
+max_connections = 200
 max_wal_size = 2GB
 jit = off
 password_encryption = scram-sha-256
