@@ -9,9 +9,7 @@ from waypost.api.documents import kind
 from waypost.sync.history import RunItem
 from waypost.sync.quarantine import QuarantineItem
 from waypost.unified import items
-from waypost.unified.cves import CveItem
-from waypost.unified.scopes import AccountItem, GroupItem
-from waypost.unified.software import SoftwareItem
+from waypost.unified.items import AccountItem, CveItem, GroupItem, SoftwareItem
 
 HEADS: Final = ("field", "type", "what it is", "SentinelOne's fields", "null")
 ITEMS: Final[tuple[type[msgspec.Struct], ...]] = (

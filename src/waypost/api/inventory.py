@@ -33,10 +33,8 @@ from waypost.api.filtering import (
 from waypost.api.pages import Cursor, Limit, Page
 from waypost.api.shapes import Shape, Wanted
 from waypost.unified import cves, installed, scopes, software
-from waypost.unified.cves import CveItem
 from waypost.unified.filters import Filters
-from waypost.unified.scopes import AccountItem, GroupItem
-from waypost.unified.software import SoftwareItem
+from waypost.unified.items import AccountItem, CveItem, GroupItem, SoftwareItem
 
 BY_NAME: Final = "name"
 ByName = Annotated[
@@ -95,7 +93,7 @@ async def list_accounts(
     page = await scopes.accounts(
         call.db, filters, organization_id=call.organization_id, sort=sort, limit=limit, cursor=cursor
     )
-    return shapes.in_part(Page(page.items, page.next_cursor), page.items, AccountItem, fields)
+    return shapes.flat(page, AccountItem, fields)
 
 
 @get(
@@ -128,7 +126,7 @@ async def list_groups(
     page = await scopes.groups(
         call.db, filters, organization_id=call.organization_id, sort=sort, limit=limit, cursor=cursor
     )
-    return shapes.in_part(Page(page.items, page.next_cursor), page.items, GroupItem, fields)
+    return shapes.flat(page, GroupItem, fields)
 
 
 @get(
@@ -179,7 +177,7 @@ async def list_software(
     page = await software.listed(
         call.db, filters, organization_id=call.organization_id, sort=sort, limit=limit, cursor=cursor
     )
-    return shapes.in_part(Page(page.items, page.next_cursor), page.items, SoftwareItem, fields)
+    return shapes.flat(page, SoftwareItem, fields)
 
 
 @get(
@@ -237,7 +235,7 @@ async def list_cves(
         limit=limit,
         cursor=cursor,
     )
-    return shapes.in_part(Page(page.items, page.next_cursor), page.items, CveItem, fields)
+    return shapes.flat(page, CveItem, fields)
 
 
 ROUTES = (list_accounts, list_groups, list_software, list_cves)

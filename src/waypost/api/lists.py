@@ -151,7 +151,7 @@ async def list_sites(
     page = await reading.sites(
         call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor
     )
-    return shapes.in_part(Page(page.items, page.next_cursor), page.items, SiteItem, fields)
+    return shapes.flat(page, SiteItem, fields)
 
 
 ROUTES = (list_findings, get_finding, list_devices, get_device, list_sites)

@@ -77,7 +77,7 @@ async def list_quarantine(
 ) -> Page[QuarantineItem]:
     filters = QuarantineFilters(connection=one(connection), stream=words(stream), since=since)
     page = await quarantine.listed(call.db, filters, limit=limit, cursor=cursor)
-    return shapes.in_part(Page(page.items, page.next_cursor), page.items, QuarantineItem, fields)
+    return shapes.flat(page, QuarantineItem, fields)
 
 
 ROUTES = (list_sync_runs, list_quarantine)

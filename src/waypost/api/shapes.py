@@ -15,7 +15,7 @@ from litestar.params import QueryParameter
 
 from waypost import errors
 from waypost.api import negotiation
-from waypost.api.pages import CountedPage
+from waypost.api.pages import CountedPage, Page
 from waypost.unified import ocsf as documents
 from waypost.unified import reading
 from waypost.unified.paging import ListPage
@@ -80,7 +80,7 @@ def fields(item: type[msgspec.Struct], text: str) -> Sequence[str]:
     return chosen
 
 
-def in_part(answer: A, items: Sequence[msgspec.Struct], item: type[msgspec.Struct], text: str) -> A:
+def in_part(answer: A, items: Sequence[object], item: type[msgspec.Struct], text: str) -> A:
     """An answer with these fields alone of each of its items.
 
     Args:
@@ -94,6 +94,11 @@ def in_part(answer: A, items: Sequence[msgspec.Struct], item: type[msgspec.Struc
     """
     chosen = fields(item, text)
     return msgspec.structs.replace(answer, items=_parts(items, chosen)) if chosen else answer
+
+
+def flat(found: ListPage[T], item: type[msgspec.Struct], text: str) -> Page[T]:
+    """A page of flat items, or of these fields of them, as `in_part`."""
+    return in_part(Page(found.items, found.next_cursor), found.items, item, text)
 
 
 def _parts(

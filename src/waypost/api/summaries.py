@@ -10,8 +10,7 @@ from waypost.api import guard
 from waypost.api.calls import Called
 from waypost.api.filtering import OF_FINDINGS, Filtered
 from waypost.unified import summaries, trends
-from waypost.unified.summaries import Summary
-from waypost.unified.trends import Ages, Resolutions, Trend
+from waypost.unified.numbers import Ages, Resolutions, Summary, Trend
 
 By = Annotated[
     str,

@@ -11,10 +11,10 @@ from cyclopts import App, Parameter
 from waypost import errors
 from waypost.access.keys import Scope
 from waypost.changes import following, log
-from waypost.cli import means, output
-from waypost.cli.lists import Cursor, Limit, Names
+from waypost.cli import filtering, means, output
 from waypost.cli.means import Session
 from waypost.cli.output import Json
+from waypost.cli.pages import Cursor, Limit
 from waypost.unified.filters import Filters
 from waypost.unified.items import ChangeItem
 
@@ -30,10 +30,10 @@ _AT_ONCE: Final = 1_000
 @app.command(name="list")
 def change_list(
     *,
-    organization: str = "",
-    connection: Names = None,
-    site: Names = None,
-    kind: Names = None,
+    organization: filtering.Organization = "",
+    connection: filtering.Connection = None,
+    site: filtering.Site = None,
+    kind: Annotated[list[str] | None, Parameter(negative=())] = None,
     changed_since: str = "",
     after: str = "",
     follow: Annotated[bool, Parameter(negative=())] = False,
@@ -45,12 +45,6 @@ def change_list(
 
     Parameters
     ----------
-    organization
-        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
-    connection
-        Name of a connection.
-    site
-        Name of a site where it happened, or its id in the console.
     kind
         Like finding_opened, finding_resolved, device_added, site_renamed; several separated by commas.
     changed_since

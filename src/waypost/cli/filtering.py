@@ -1,8 +1,9 @@
 """The options that limit lists and exports, each described once."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
+import msgspec
 from cyclopts import Parameter
 
 from waypost.unified.filters import Filters
@@ -35,6 +36,13 @@ DeviceState = Annotated[
     list[str] | None,
     Parameter(help=f"active, inactive, decommissioned, uninstalled, gone, unknown; {_SEVERAL}.", negative=()),
 ]
+ScoreMin = Annotated[float | None, Parameter(help="CVSS score, at least.")]
+ScoreMax = Annotated[float | None, Parameter(help="CVSS score, at most.")]
+HasFix = Annotated[bool | None, Parameter(help="Whether there is a fix, as far as consoles tell.")]
+Exploited = Annotated[
+    bool | None, Parameter(help="Whether code that exploits it is known, as far as consoles tell.")
+]
+Search = Annotated[str, Parameter(help="Part of the device's or the application's name.")]
 ChangedSince = Annotated[
     str, Parameter(help="Opened, changed, resolved or moved since; like 2026-11-01 or 2026-11-01T08:00:00Z.")
 ]
@@ -56,22 +64,17 @@ class FindingFilters:
     cve: Cve = None
     severity: Severity = None
     state: FindingState = None
-    score_min: Annotated[float | None, Parameter(help="CVSS score, at least.")] = None
-    score_max: Annotated[float | None, Parameter(help="CVSS score, at most.")] = None
-    has_fix: Annotated[
-        bool | None, Parameter(help="Whether there is a fix, as far as the console tells.")
-    ] = None
-    exploited: Annotated[
-        bool | None,
-        Parameter(help="Whether code that exploits it is known, as far as the console tells."),
-    ] = None
+    score_min: ScoreMin = None
+    score_max: ScoreMax = None
+    has_fix: HasFix = None
+    exploited: Exploited = None
     detected_since: Annotated[
         str, Parameter(help="From then on; like 2026-11-01 or 2026-11-01T08:00:00Z.")
     ] = ""
     detected_until: Annotated[str, Parameter(help="Before then; likewise.")] = ""
     changed_since: ChangedSince = ""
     resolved_since: Annotated[str, Parameter(help="From then on; likewise.")] = ""
-    search: Annotated[str, Parameter(help="Part of the device's or the application's name.")] = ""
+    search: Search = ""
 
     def filters(self) -> Filters:
         """As lists take them; the organization is yet to be looked up."""
@@ -129,6 +132,65 @@ class DeviceFilters:
             changed_since=self.changed_since,
             search=self.search,
         )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SoftwareFilters:
+    """Which application versions, by the findings that they have."""
+
+    organization: Organization = ""
+    connection: Connection = None
+    account: Account = None
+    site: Site = None
+    device: Device = None
+    application: Application = ""
+    vendor: Vendor = ""
+    cve: Cve = None
+    severity: Severity = None
+
+    def filters(self) -> Filters:
+        """As lists take them; the organization is yet to be looked up."""
+        return Filters(
+            connection=many(self.connection),
+            account=many(self.account),
+            site=many(self.site),
+            device=many(self.device),
+            application=self.application,
+            vendor=self.vendor,
+            cve=words(self.cve),
+            severity=words(self.severity),
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CveFilters(SoftwareFilters):
+    """Which CVEs: by the findings that they have, and by what is said of them."""
+
+    score_min: ScoreMin = None
+    score_max: ScoreMax = None
+    has_fix: HasFix = None
+    exploited: Exploited = None
+    published_since: Annotated[
+        str, Parameter(help="From then on; like 2026-11-01 or 2026-11-01T08:00:00Z.")
+    ] = ""
+
+    def filters(self) -> Filters:
+        """As lists take them; `published_since` stands beside them."""
+        return msgspec.structs.replace(
+            super().filters(),
+            score_min=self.score_min,
+            score_max=self.score_max,
+            has_fix=self.has_fix,
+            exploited=self.exploited,
+        )
+
+
+ALL_FINDINGS: Final = FindingFilters()
+ALL_DEVICES: Final = DeviceFilters()
+ALL_SOFTWARE: Final = SoftwareFilters()
+ALL_CVES: Final = CveFilters()
 
 
 def many(values: list[str] | None) -> tuple[str, ...]:

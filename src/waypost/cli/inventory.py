@@ -1,23 +1,18 @@
 """`waypost account|group|software|cve list`: what stands around the findings."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, TypeVar
 
-import msgspec
 from cyclopts import App, Parameter
 
-from waypost.access.keys import Scope
-from waypost.cli import filtering, means, output
-from waypost.cli.filtering import many, words
+from waypost.cli import filtering, means, output, pages
+from waypost.cli.filtering import ALL_CVES, ALL_SOFTWARE, CveFilters, SoftwareFilters, many
 from waypost.cli.output import Json
-from waypost.unified import cves, paging, scopes
+from waypost.cli.pages import Cursor, Limit
+from waypost.unified import cves, scopes
 from waypost.unified import software as applications
-from waypost.unified.cves import CveItem
 from waypost.unified.filters import Filters
-from waypost.unified.paging import ListPage
-from waypost.unified.scopes import AccountItem, GroupItem
-from waypost.unified.software import SoftwareItem
+from waypost.unified.items import AccountItem, CveItem, GroupItem, SoftwareItem
 
 account = App(name="account", help="Accounts of the consoles: whose they are, and what is there.")
 group = App(name="group", help="Groups of the sites, and their devices.")
@@ -25,8 +20,6 @@ software = App(name="software", help="Software: application versions that have f
 cve = App(name="cve", help="CVEs that have findings.")
 
 I = TypeVar("I")  # noqa: E741  # an item
-Limit = Annotated[int, Parameter(help=f"Rows, at most {paging.MOST:,}.")]
-Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
 ByName = Annotated[str, Parameter(help="name, or -name from the other end.")]
 
 
@@ -46,7 +39,7 @@ def account_list(
 
     async def work() -> None:
         read = partial(scopes.accounts, sort=sort)
-        page = await _page(read, filters, organization, limit, cursor)
+        page = await pages.page(read, filters, organization, limit, cursor)
         columns = ["name", "connection", "state", "organization", "sites", "devices", "findings", "id"]
         output.listing(
             page, columns, _account, as_json=as_json, numbers="sites devices findings", whole="state,id"
@@ -73,7 +66,7 @@ def group_list(
 
     async def work() -> None:
         read = partial(scopes.groups, sort=sort)
-        page = await _page(read, filters, organization, limit, cursor)
+        page = await pages.page(read, filters, organization, limit, cursor)
         columns = ["name", "site", "account", "connection", "state", "devices", "id"]
         output.listing(page, columns, _group, as_json=as_json, numbers="devices", whole="state,id")
 
@@ -83,15 +76,7 @@ def group_list(
 @software.command(name="list")
 def software_list(
     *,
-    organization: filtering.Organization = "",
-    connection: filtering.Connection = None,
-    account: filtering.Account = None,
-    site: filtering.Site = None,
-    severity: filtering.Severity = None,
-    cve: filtering.Cve = None,
-    device: filtering.Device = None,
-    application: filtering.Application = "",
-    vendor: filtering.Vendor = "",
+    which: SoftwareFilters = ALL_SOFTWARE,
     sort: Annotated[
         str, Parameter(help=f"{', '.join(applications.ORDERS)}; -name from the other end.")
     ] = "name",
@@ -100,20 +85,10 @@ def software_list(
     as_json: Json = False,
 ) -> None:
     """List application versions that have findings which are not resolved; those that the filters leave count."""
-    filters = Filters(
-        connection=many(connection),
-        account=many(account),
-        site=many(site),
-        severity=words(severity),
-        cve=words(cve),
-        device=many(device),
-        application=application,
-        vendor=vendor,
-    )
 
     async def work() -> None:
         read = partial(applications.listed, sort=sort)
-        page = await _page(read, filters, organization, limit, cursor)
+        page = await pages.page(read, which.filters(), which.organization, limit, cursor)
         columns = ["application", "vendor", "version", "devices", "findings", "critical", "high", "worst"]
         numbers = "devices findings critical high"
         output.listing(page, columns, _software, as_json=as_json, numbers=numbers, whole="worst")
@@ -124,26 +99,7 @@ def software_list(
 @cve.command(name="list")
 def cve_list(
     *,
-    organization: filtering.Organization = "",
-    connection: filtering.Connection = None,
-    account: filtering.Account = None,
-    site: filtering.Site = None,
-    device: filtering.Device = None,
-    application: filtering.Application = "",
-    vendor: filtering.Vendor = "",
-    cve: filtering.Cve = None,
-    severity: filtering.Severity = None,
-    score_min: Annotated[float | None, Parameter(help="CVSS score, at least.")] = None,
-    score_max: Annotated[float | None, Parameter(help="CVSS score, at most.")] = None,
-    has_fix: Annotated[
-        bool | None, Parameter(help="Whether there is a fix, as far as the consoles tell.")
-    ] = None,
-    exploited: Annotated[
-        bool | None, Parameter(help="Whether code that exploits it is known, as far as the consoles tell.")
-    ] = None,
-    published_since: Annotated[
-        str, Parameter(help="From then on; like 2026-11-01 or 2026-11-01T08:00:00Z.")
-    ] = "",
+    which: CveFilters = ALL_CVES,
     sort: Annotated[
         str, Parameter(help=f"{', '.join(cves.ORDERS)}; -severity from the other end.")
     ] = cves.WORST_FIRST,
@@ -152,24 +108,10 @@ def cve_list(
     as_json: Json = False,
 ) -> None:
     """List CVEs that have findings which are not resolved, the worst first: the worst of what the consoles say."""
-    filters = Filters(
-        connection=many(connection),
-        account=many(account),
-        site=many(site),
-        device=many(device),
-        application=application,
-        vendor=vendor,
-        cve=words(cve),
-        severity=words(severity),
-        score_min=score_min,
-        score_max=score_max,
-        has_fix=has_fix,
-        exploited=exploited,
-    )
 
     async def work() -> None:
-        read = partial(cves.listed, sort=sort, published_since=published_since)
-        page = await _page(read, filters, organization, limit, cursor)
+        read = partial(cves.listed, sort=sort, published_since=which.published_since)
+        page = await pages.page(read, which.filters(), which.organization, limit, cursor)
         columns = ["severity", "score", "cve", "published", "exploited", "fix", "devices", "findings"]
         output.listing(
             page, columns, _cve, as_json=as_json, numbers="score devices findings",
@@ -177,17 +119,6 @@ def cve_list(
         )  # fmt: skip
 
     means.run(work())
-
-
-async def _page(
-    list_: Callable[..., Awaitable[ListPage[I]]], filters: Filters, organization: str, limit: int, cursor: str
-) -> ListPage[I]:
-    """A page of a list, as whoever asks may see it."""
-    async with means.session(needs=Scope.READ, whole=False) as session:
-        filters = msgspec.structs.replace(filters, organization=await session.narrowed(organization))
-        return await list_(
-            session.db, filters, organization_id=session.organization_id, limit=limit, cursor=cursor
-        )
 
 
 def _account(item: AccountItem) -> list[object]:

@@ -1,8 +1,7 @@
 """`waypost finding|device|site list`."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -11,10 +10,11 @@ from msgspec import UNSET
 
 from waypost import errors
 from waypost.access.keys import Scope
-from waypost.cli import means, output
-from waypost.cli.filtering import DeviceFilters, FindingFilters, many, words
+from waypost.cli import filtering, means, output, pages
+from waypost.cli.filtering import ALL_DEVICES, ALL_FINDINGS, DeviceFilters, FindingFilters, many, words
 from waypost.cli.output import Json
-from waypost.unified import ordering, paging, reading
+from waypost.cli.pages import Cursor, Limit
+from waypost.unified import ordering, reading
 from waypost.unified.filters import Filters
 from waypost.unified.including import IN_DEVICES, IN_FINDINGS
 from waypost.unified.items import Device, DeviceItem, Finding, FindingItem, SiteItem
@@ -24,14 +24,8 @@ finding = App(name="finding", help="Findings: one CVE in one application version
 device = App(name="device", help="Devices: endpoints with an agent.")
 site = App(name="site", help="Sites of the consoles: whose they are, and what is there.")
 
-ALL_FINDINGS: Final = FindingFilters()
-ALL_DEVICES: Final = DeviceFilters()
-
 I = TypeVar("I")  # noqa: E741  # an item
-Names = Annotated[list[str] | None, Parameter(negative=())]
-Limit = Annotated[int, Parameter(help=f"Rows, at most {paging.MOST:,}.")]
 Count = Annotated[bool, Parameter(help="Tell how many there are in all.", negative=())]
-Cursor = Annotated[str, Parameter(help="Where the page before this one ended.")]
 
 
 @finding.command(name="list")
@@ -61,7 +55,7 @@ def finding_list(
 
     async def work() -> None:
         read = partial(reading.findings, sort=sort, include=words(include), count=count)
-        page = await _page(read, which.filters(), which.organization, limit, cursor)
+        page = await pages.page(read, which.filters(), which.organization, limit, cursor)
         columns = ["severity", "score", "cve", "device", "application", "version", "site", "state"]
         output.listing(page, columns, _finding, as_json=as_json, numbers="score", whole="severity,cve,state")
         _tell_total(page, as_json=as_json)
@@ -111,7 +105,7 @@ def device_list(
 
     async def work() -> None:
         read = partial(reading.devices, sort=sort, include=words(include), count=count)
-        page = await _page(read, which.filters(), which.organization, limit, cursor)
+        page = await pages.page(read, which.filters(), which.organization, limit, cursor)
         columns = ["name", "site", "os", "agent", "state", "last active"]
         output.listing(page, columns, _device, as_json=as_json, whole="state,last active")
         _tell_total(page, as_json=as_json)
@@ -142,43 +136,22 @@ def device_show(device_id: UUID, /, *, as_json: Json = False) -> None:
 @site.command(name="list")
 def site_list(
     *,
-    organization: str = "",
-    connection: Names = None,
-    site: Names = None,
+    organization: filtering.Organization = "",
+    connection: filtering.Connection = None,
+    site: filtering.Site = None,
     limit: Limit = 100,
     cursor: Cursor = "",
     as_json: Json = False,
 ) -> None:
-    """List sites by name: whose each is, its devices, and its findings that are not resolved.
-
-    Parameters
-    ----------
-    organization
-        Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.
-    connection
-        Name of a connection.
-    site
-        Name of a site, or its id in the console.
-    """
+    """List sites by name: whose each is, its devices, and its findings that are not resolved."""
     filters = Filters(connection=many(connection), site=many(site))
 
     async def work() -> None:
-        page = await _page(reading.sites, filters, organization, limit, cursor)
+        page = await pages.page(reading.sites, filters, organization, limit, cursor)
         columns = ["name", "account", "connection", "state", "organization", "devices", "findings"]
         output.listing(page, columns, _site, as_json=as_json, numbers="devices findings", whole="state")
 
     means.run(work())
-
-
-async def _page(
-    list_: Callable[..., Awaitable[ListPage[I]]], filters: Filters, organization: str, limit: int, cursor: str
-) -> ListPage[I]:
-    """A page of a list, as whoever asks may see it."""
-    async with means.session(needs=Scope.READ, whole=False) as session:
-        filters = msgspec.structs.replace(filters, organization=await session.narrowed(organization))
-        return await list_(
-            session.db, filters, organization_id=session.organization_id, limit=limit, cursor=cursor
-        )
 
 
 def _finding(item: FindingItem) -> list[object]:

@@ -9,8 +9,8 @@ from cyclopts import App, Parameter
 from waypost.access.keys import Scope
 from waypost.cli import mapping_care, mapping_history, mapping_save, means, output
 from waypost.cli import mapping_text as text
-from waypost.cli.lists import Cursor, Limit
 from waypost.cli.output import Json
+from waypost.cli.pages import Cursor, Limit
 from waypost.organizations.mapping import paging
 from waypost.organizations.mapping.decisions import Decided, Kind
 from waypost.organizations.mapping.paging import Page

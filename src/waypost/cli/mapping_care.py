@@ -11,8 +11,8 @@ from waypost import errors
 from waypost.access.keys import Scope
 from waypost.cli import mapping_text as text
 from waypost.cli import means, output
-from waypost.cli.lists import Cursor, Limit
 from waypost.cli.output import Json
+from waypost.cli.pages import Cursor, Limit
 from waypost.organizations import drift
 from waypost.organizations.drift import Drift
 from waypost.organizations.drift.items import DriftItem

@@ -15,8 +15,8 @@ from waypost.access.keys import Scope
 from waypost.cli import asking, mapping_save, means, output
 from waypost.cli import mapping_text as text
 from waypost.cli.asking import DryRun, Yes
-from waypost.cli.lists import Cursor, Limit
 from waypost.cli.output import Json
+from waypost.cli.pages import Cursor, Limit
 from waypost.organizations import sheets
 from waypost.organizations.mapping import exchange, history, paging, saving, undoing
 from waypost.organizations.mapping.decisions import Kind

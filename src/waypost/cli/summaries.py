@@ -11,18 +11,16 @@ from rich.table import Table
 
 from waypost.access.keys import Scope
 from waypost.cli import means, output
-from waypost.cli.filtering import FindingFilters
+from waypost.cli.filtering import ALL_FINDINGS, FindingFilters
 from waypost.cli.output import Json
 from waypost.unified import summaries, trends
-from waypost.unified.summaries import Group, Summary
-from waypost.unified.trends import Bucket
+from waypost.unified.numbers import Bucket, Group, Summary
 
 app = App(
     name="summary", help="Findings counted: by something, day by day, by age, and how long resolving takes."
 )
 
 T = TypeVar("T")
-ALL: Final = FindingFilters()
 Days = Annotated[int, Parameter(help=f"So many days, today among them; at most {trends.MOST_DAYS}.")]
 _BAR: Final = 30
 """Characters of the longest bar."""
@@ -33,7 +31,7 @@ _DAY: Final = 86_400
 def findings(
     *,
     by: Annotated[str, Parameter(help=f"{', '.join(summaries.BY)}.")] = "severity",
-    which: FindingFilters = ALL,
+    which: FindingFilters = ALL_FINDINGS,
     as_json: Json = False,
 ) -> None:
     """Count findings by something: all that the filters leave, and those of them that are not resolved."""
@@ -58,7 +56,7 @@ def findings(
 
 
 @app.command
-def trend(*, days: Days = 30, which: FindingFilters = ALL, as_json: Json = False) -> None:
+def trend(*, days: Days = 30, which: FindingFilters = ALL_FINDINGS, as_json: Json = False) -> None:
     """Show findings day by day: opened, resolved, reopened, and open when the day ended."""
 
     async def work() -> None:
@@ -75,7 +73,7 @@ def trend(*, days: Days = 30, which: FindingFilters = ALL, as_json: Json = False
 
 
 @app.command
-def resolution(*, days: Days = 90, which: FindingFilters = ALL, as_json: Json = False) -> None:
+def resolution(*, days: Days = 90, which: FindingFilters = ALL_FINDINGS, as_json: Json = False) -> None:
     """Show how many days it took from detection to resolution, of what was resolved in these days."""
 
     async def work() -> None:
@@ -93,7 +91,7 @@ def resolution(*, days: Days = 90, which: FindingFilters = ALL, as_json: Json = 
 
 
 @app.command
-def age(*, which: FindingFilters = ALL, as_json: Json = False) -> None:
+def age(*, which: FindingFilters = ALL_FINDINGS, as_json: Json = False) -> None:
     """Show how old the findings are that are not resolved."""
 
     async def work() -> None:

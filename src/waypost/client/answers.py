@@ -1,10 +1,10 @@
 """What the service answers about itself and its keepers: connections, organizations, the mapping, webhooks, exports.
 
-What it answers about consoles is in `waypost.unified.items`, the same for the service and its clients. Whatever a
-newer service tells besides is passed over; tests hold these against the API's description.
+What it answers about consoles is in `waypost.unified.items` and `waypost.unified.numbers`, the same for the service and
+its clients. Whatever a newer service tells besides is passed over; tests hold these against the API's description.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,150 +20,6 @@ class Named(msgspec.Struct, frozen=True):
 
     id: UUID
     name: str
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account of a console. `id` is the console's; `counted` tells whether the numbers are exact."""
-
-    id: str
-    connection: str
-    name: str
-    state: str | None
-    organization: Ref | None
-    sites: int
-    devices: int
-    open_findings: int
-    counted: str
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """A group of a site. `id` is the console's; `devices` are those that are not retired."""
-
-    id: str
-    connection: str
-    name: str
-    account: str | None
-    site: str | None
-    site_id: str | None
-    state: str
-    devices: int
-
-
-class Software(msgspec.Struct, frozen=True, kw_only=True):
-    """An application version with findings that are not resolved."""
-
-    name: str
-    vendor: str
-    version: str
-    devices: int
-    findings: int
-    critical: int
-    high: int
-    severity: str
-    counted: str
-
-
-class Cve(msgspec.Struct, frozen=True, kw_only=True):
-    """A CVE: the worst of what the consoles say of it, and how much of it is not resolved."""
-
-    id: str
-    severity: str
-    score: float | None
-    score_version: str | None
-    published_at: datetime | None
-    exploited: bool | None
-    exploit_maturity: str | None
-    has_fix: bool | None
-    findings: int
-    devices: int
-    counted: str
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """So many findings have something in common."""
-
-    key: str | None
-    name: str | None
-    connection: str | None
-    vendor: str | None
-    count: int
-    open: int
-    critical: int
-    high: int
-
-
-class Others(msgspec.Struct, frozen=True, kw_only=True):
-    """What the groups that are not told have together."""
-
-    groups: int
-    count: int
-    open: int
-    critical: int
-    high: int
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """Findings by something: the largest groups, and the others added up."""
-
-    by: str
-    items: list[Counts]
-    others: Others | None
-    total: int
-    as_of: datetime
-
-
-class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened on one day of UTC. `open` are those that were not resolved when it ended."""
-
-    day: date
-    opened: int
-    resolved: int
-    reopened: int
-    open: int
-
-
-class Trend(msgspec.Struct, frozen=True, kw_only=True):
-    """Day by day, the earliest first; the last one is today and not over."""
-
-    items: list[Day]
-    as_of: datetime
-
-
-class Resolution(msgspec.Struct, frozen=True, kw_only=True):
-    """How long it took from detection to resolution. `severity` is None for all."""
-
-    severity: str | None
-    resolved: int
-    mean_seconds: float | None
-    median_seconds: float | None
-
-
-class Resolutions(msgspec.Struct, frozen=True, kw_only=True):
-    """Time to resolve, by severity and for all together."""
-
-    items: list[Resolution]
-    all: Resolution
-    days: int
-    as_of: datetime
-
-
-class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """Findings that are not resolved, and were detected so many days ago; None for those without a date."""
-
-    from_days: int | None
-    until_days: int | None
-    count: int
-    critical: int
-    high: int
-
-
-class Ages(msgspec.Struct, frozen=True, kw_only=True):
-    """How old the findings are that are not resolved."""
-
-    items: list[Bucket]
-    total: int
-    mean_days: float | None
-    as_of: datetime
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

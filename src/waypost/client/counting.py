@@ -3,8 +3,8 @@
 from typing import Final, Unpack
 
 from waypost.client import filters
-from waypost.client.answers import Ages, Resolutions, Summary, Trend
 from waypost.client.wire import Wire
+from waypost.unified.numbers import Ages, Resolutions, Summary, Trend
 
 DAYS: Final = 90
 

@@ -4,11 +4,22 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar, Unpack
 
 from waypost.client import filters
-from waypost.client.answers import Account, Cve, Group, Quarantined, Run, Software
+from waypost.client.answers import Quarantined, Run
 from waypost.client.parameters import Id, When, Words, path
 from waypost.client.walking import AsyncListing, Page
 from waypost.client.wire import Wire
-from waypost.unified.items import ChangeItem, Device, DeviceItem, Finding, FindingItem, SiteItem
+from waypost.unified.items import (
+    AccountItem,
+    ChangeItem,
+    CveItem,
+    Device,
+    DeviceItem,
+    Finding,
+    FindingItem,
+    GroupItem,
+    SiteItem,
+    SoftwareItem,
+)
 
 T = TypeVar("T")
 LIMIT: Final = 100
@@ -70,16 +81,16 @@ async def device(wire: Wire, device_id: Id, *, include: Words = ()) -> Device:
 
 def software(
     wire: Wire, *, sort: str = "", limit: int = LIMIT, **narrowed: Unpack[filters.SoftwareFilters]
-) -> AsyncListing[Software]:
+) -> AsyncListing[SoftwareItem]:
     """Application versions that have findings which are not resolved."""
-    return listing(wire, "/software", Page[Software], {**narrowed, "sort": sort, "limit": limit})
+    return listing(wire, "/software", Page[SoftwareItem], {**narrowed, "sort": sort, "limit": limit})
 
 
 def cves(
     wire: Wire, *, sort: str = "", limit: int = LIMIT, **narrowed: Unpack[filters.CveFilters]
-) -> AsyncListing[Cve]:
+) -> AsyncListing[CveItem]:
     """CVEs that have findings which are not resolved, by default the worst first."""
-    return listing(wire, "/cves", Page[Cve], {**narrowed, "sort": sort, "limit": limit})
+    return listing(wire, "/cves", Page[CveItem], {**narrowed, "sort": sort, "limit": limit})
 
 
 def sites(
@@ -91,16 +102,16 @@ def sites(
 
 def accounts(
     wire: Wire, *, sort: str = "", limit: int = LIMIT, **narrowed: Unpack[filters.AccountFilters]
-) -> AsyncListing[Account]:
+) -> AsyncListing[AccountItem]:
     """The accounts, by name."""
-    return listing(wire, "/accounts", Page[Account], {**narrowed, "sort": sort, "limit": limit})
+    return listing(wire, "/accounts", Page[AccountItem], {**narrowed, "sort": sort, "limit": limit})
 
 
 def groups(
     wire: Wire, *, sort: str = "", limit: int = LIMIT, **narrowed: Unpack[filters.GroupFilters]
-) -> AsyncListing[Group]:
+) -> AsyncListing[GroupItem]:
     """The groups, by name."""
-    return listing(wire, "/groups", Page[Group], {**narrowed, "sort": sort, "limit": limit})
+    return listing(wire, "/groups", Page[GroupItem], {**narrowed, "sort": sort, "limit": limit})
 
 
 def log(

@@ -4,20 +4,13 @@ What stands at one account, in one application or on one CVE can be nearly all t
 waits for a million findings to be counted.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
-from msgspec import Meta
+from waypost.unified.items import Counted
 
 MOST: Final = 10_000
 """So many findings are counted for each row of a list."""
 
-Counted = Annotated[
-    Literal["exact", "at_least"],
-    Meta(
-        description=f"Whether the numbers are `exact`. `at_least`: there are more than {MOST:,} such findings, and the "
-        "counting stopped there. `GET /summary/findings` counts them all."
-    ),
-]
 Row = dict[str, Any]  # Any: columns of different types
 
 

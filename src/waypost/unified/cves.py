@@ -6,9 +6,8 @@ finding stands on any more does not count.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from psycopg.rows import dict_row
@@ -17,9 +16,8 @@ from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified import counting, selecting, software
 from waypost.unified import filters as filtering
-from waypost.unified.counting import Counted
-from waypost.unified.described import said
 from waypost.unified.filters import Filters
+from waypost.unified.items import CveItem
 from waypost.unified.ordering import Order
 from waypost.unified.paging import ListPage
 from waypost.unified.walking import Walk
@@ -38,57 +36,6 @@ ORDERS: Final[Mapping[str, Order]] = {
 """A CVE without a score, or without a date, comes before all that have one."""
 _MATURITIES: Final = tuple(EXPLOITED_OF_MATURITY)
 """Worst first."""
-
-
-class CveItem(msgspec.Struct, frozen=True):
-    """A CVE as users read it: the worst of what the consoles say of it, and how much of it is not resolved."""
-
-    id: Annotated[str, said("Like `CVE-2024-3094`.", "cveId")]
-    severity: Annotated[str, said("The worst that is said of it.", "severity")]
-    score: Annotated[
-        float | None,
-        said(
-            "CVSS base score, 0 to 10, of the worst that is said.",
-            "nvdBaseScore, baseScore",
-            "where that has none",
-        ),
-    ]
-    score_version: Annotated[
-        str | None,
-        said(
-            "Version of CVSS that the score is of.", "nvdCvssVersion, cvssVersion", "where that does not say"
-        ),
-    ]
-    published_at: Annotated[
-        datetime | None, said("When it was published.", "publishedDate", "where that does not say")
-    ]
-    exploited: Annotated[
-        bool | None,
-        said(
-            "Whether code that exploits it is known: true if any console says so.",
-            "exploitCodeMaturity",
-            "where no console says",
-        ),
-    ]
-    exploit_maturity: Annotated[
-        str | None,
-        said(
-            "The worst that is said: `high`, `functional`, `proof of concept`, `unproven`.",
-            "exploitCodeMaturity",
-            "where no console says",
-        ),
-    ]
-    has_fix: Annotated[
-        bool | None,
-        said(
-            "Whether there is a fix: true if any console says so.",
-            "remediationLevel",
-            "where no console says",
-        ),
-    ]
-    findings: Annotated[int, said("Findings of it that are not resolved.")]
-    devices: Annotated[int, said("Devices that have such findings.")]
-    counted: Annotated[Counted, said("Whether the numbers are `exact`, or there are `at_least` so many.")]
 
 
 async def listed(

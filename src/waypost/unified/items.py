@@ -1,7 +1,7 @@
-"""Findings, devices, software, sites and changes as users read them, at the command line and through the API alike."""
+"""What lists are made of, as users read it at the command line, through the API and in the client alike."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,6 +9,8 @@ from msgspec import UNSET, UnsetType
 from waypost.unified.described import said
 
 Row = dict[str, Any]  # Any: whatever the console sent
+Counted = Literal["exact", "at_least"]
+"""Whether numbers are exact, or the counting stopped there: see `counting`."""
 
 
 class Ref(msgspec.Struct, frozen=True):
@@ -291,6 +293,105 @@ class Device(DeviceItem, frozen=True, kw_only=True):
     """A device with what became of it, the newest first."""
 
     history: list[Event]
+
+
+class SoftwareItem(msgspec.Struct, frozen=True):
+    """An application version with findings that are not resolved; those that the filters leave are counted."""
+
+    name: Annotated[str, said("Name, without HTML escapes.", "applicationName")]
+    vendor: Annotated[str, said("Who makes it; may be empty.", "applicationVendor")]
+    version: Annotated[str, said("Version; may be empty.", "applicationVersion")]
+    devices: Annotated[int, said("Devices that have such findings in it.")]
+    findings: Annotated[int, said("Its findings that are not resolved.")]
+    critical: Annotated[int, said("Those of them that are critical.")]
+    high: Annotated[int, said("Those of them that are high.")]
+    severity: Annotated[str, said("The worst of its findings; exact, however many there are.")]
+    counted: Annotated[Counted, said("Whether the numbers are `exact`, or there are `at_least` so many.")]
+
+
+class CveItem(msgspec.Struct, frozen=True):
+    """A CVE as users read it: the worst of what the consoles say of it, and how much of it is not resolved."""
+
+    id: Annotated[str, said("Like `CVE-2024-3094`.", "cveId")]
+    severity: Annotated[str, said("The worst that is said of it.", "severity")]
+    score: Annotated[
+        float | None,
+        said(
+            "CVSS base score, 0 to 10, of the worst that is said.",
+            "nvdBaseScore, baseScore",
+            "where that has none",
+        ),
+    ]
+    score_version: Annotated[
+        str | None,
+        said(
+            "Version of CVSS that the score is of.", "nvdCvssVersion, cvssVersion", "where that does not say"
+        ),
+    ]
+    published_at: Annotated[
+        datetime | None, said("When it was published.", "publishedDate", "where that does not say")
+    ]
+    exploited: Annotated[
+        bool | None,
+        said(
+            "Whether code that exploits it is known: true if any console says so.",
+            "exploitCodeMaturity",
+            "where no console says",
+        ),
+    ]
+    exploit_maturity: Annotated[
+        str | None,
+        said(
+            "The worst that is said: `high`, `functional`, `proof of concept`, `unproven`.",
+            "exploitCodeMaturity",
+            "where no console says",
+        ),
+    ]
+    has_fix: Annotated[
+        bool | None,
+        said(
+            "Whether there is a fix: true if any console says so.",
+            "remediationLevel",
+            "where no console says",
+        ),
+    ]
+    findings: Annotated[int, said("Findings of it that are not resolved.")]
+    devices: Annotated[int, said("Devices that have such findings.")]
+    counted: Annotated[Counted, said("Whether the numbers are `exact`, or there are `at_least` so many.")]
+
+
+class AccountItem(msgspec.Struct, frozen=True):
+    """An account of a console as users read it. `id` is the console's."""
+
+    id: Annotated[str, said("The console's id of the account.", "id")]
+    connection: Annotated[str, said("Name of the connection that it was pulled through.")]
+    name: Annotated[str, said("Name; may be empty.", "name")]
+    state: Annotated[
+        str | None,
+        said(
+            "As the console says; `gone` when it is no longer listed.", "state", "where the token may not ask"
+        ),
+    ]
+    organization: Annotated[
+        Ref | None, said("Whose it is as a whole.", null="where its sites are decided about one by one")
+    ]
+    sites: Annotated[int, said("Sites of it that are listed.")]
+    devices: Annotated[int, said("Devices of it that are not retired.")]
+    open_findings: Annotated[int, said("Findings of it that are not resolved.")]
+    counted: Annotated[Counted, said("Whether the findings are `exact`, or there are `at_least` so many.")]
+
+
+class GroupItem(msgspec.Struct, frozen=True):
+    """A group of a site as users read it. `id` is the console's; `devices` are those that are not retired."""
+
+    id: Annotated[str, said("The console's id of the group.", "id")]
+    connection: Annotated[str, said("Name of the connection that it was pulled through.")]
+    name: Annotated[str, said("Name; may be empty.", "name")]
+    account: Annotated[str | None, said("Name of its account.", null="where it is not known")]
+    site: Annotated[str | None, said("Name of its site.", null="where it is not known")]
+    site_id: Annotated[str | None, said("The console's id of its site.", "siteId", "where it is not known")]
+    state: Annotated[str, said("`active`, or `gone` when it is no longer listed.")]
+    devices: Annotated[int, said("Devices in it that are not retired.")]
 
 
 class SiteItem(msgspec.Struct, frozen=True):

@@ -7,18 +7,15 @@ numbers of his own sites alone. Of a key without a binding the filter `organizat
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, Final, LiteralString
+from typing import Any, Final, LiteralString
 
-import msgspec
 from psycopg.rows import dict_row
 
 from waypost.storage import capped, queries
 from waypost.storage.database import Connection
 from waypost.unified import counting
-from waypost.unified.counting import Counted
-from waypost.unified.described import said
 from waypost.unified.filters import NOBODY, Filters
-from waypost.unified.items import Ref
+from waypost.unified.items import AccountItem, GroupItem, Ref
 from waypost.unified.ordering import Order
 from waypost.unified.paging import ListPage
 from waypost.unified.walking import Walk
@@ -33,40 +30,6 @@ GROUPS: Final[Mapping[str, Order]] = {
     "name": Order({"coalesce(g.name, '')": "text", "g.connection_id": "bigint", "g.group_id": "bigint"})
 }
 _TABLES: Final[tuple[LiteralString, ...]] = ("site", "scope_group")
-
-
-class AccountItem(msgspec.Struct, frozen=True):
-    """An account of a console as users read it. `id` is the console's."""
-
-    id: Annotated[str, said("The console's id of the account.", "id")]
-    connection: Annotated[str, said("Name of the connection that it was pulled through.")]
-    name: Annotated[str, said("Name; may be empty.", "name")]
-    state: Annotated[
-        str | None,
-        said(
-            "As the console says; `gone` when it is no longer listed.", "state", "where the token may not ask"
-        ),
-    ]
-    organization: Annotated[
-        Ref | None, said("Whose it is as a whole.", null="where its sites are decided about one by one")
-    ]
-    sites: Annotated[int, said("Sites of it that are listed.")]
-    devices: Annotated[int, said("Devices of it that are not retired.")]
-    open_findings: Annotated[int, said("Findings of it that are not resolved.")]
-    counted: Annotated[Counted, said("Whether the findings are `exact`, or there are `at_least` so many.")]
-
-
-class GroupItem(msgspec.Struct, frozen=True):
-    """A group of a site as users read it. `id` is the console's; `devices` are those that are not retired."""
-
-    id: Annotated[str, said("The console's id of the group.", "id")]
-    connection: Annotated[str, said("Name of the connection that it was pulled through.")]
-    name: Annotated[str, said("Name; may be empty.", "name")]
-    account: Annotated[str | None, said("Name of its account.", null="where it is not known")]
-    site: Annotated[str | None, said("Name of its site.", null="where it is not known")]
-    site_id: Annotated[str | None, said("The console's id of its site.", "siteId", "where it is not known")]
-    state: Annotated[str, said("`active`, or `gone` when it is no longer listed.")]
-    devices: Annotated[int, said("Devices in it that are not retired.")]
 
 
 async def accounts(

@@ -7,7 +7,7 @@ page is full; else it goes from the findings to their software.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from psycopg.rows import dict_row
@@ -15,9 +15,8 @@ from psycopg.rows import dict_row
 from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified import counting, selecting
-from waypost.unified.counting import Counted
-from waypost.unified.described import said
 from waypost.unified.filters import Filters
+from waypost.unified.items import SoftwareItem
 from waypost.unified.ordering import Order
 from waypost.unified.paging import ListPage
 from waypost.unified.selecting import Selection
@@ -30,20 +29,6 @@ ORDERS: Final[Mapping[str, Order]] = {
     "name": Order({"w.name": "text", "w.vendor": "text", "w.version": "text"}),
     "vendor": Order({"w.vendor": "text", "w.name": "text", "w.version": "text"}),
 }
-
-
-class SoftwareItem(msgspec.Struct, frozen=True):
-    """An application version with findings that are not resolved; those that the filters leave are counted."""
-
-    name: Annotated[str, said("Name, without HTML escapes.", "applicationName")]
-    vendor: Annotated[str, said("Who makes it; may be empty.", "applicationVendor")]
-    version: Annotated[str, said("Version; may be empty.", "applicationVersion")]
-    devices: Annotated[int, said("Devices that have such findings in it.")]
-    findings: Annotated[int, said("Its findings that are not resolved.")]
-    critical: Annotated[int, said("Those of them that are critical.")]
-    high: Annotated[int, said("Those of them that are high.")]
-    severity: Annotated[str, said("The worst of its findings; exact, however many there are.")]
-    counted: Annotated[Counted, said("Whether the numbers are `exact`, or there are `at_least` so many.")]
 
 
 async def listed(

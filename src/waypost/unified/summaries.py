@@ -6,10 +6,9 @@ but theirs who see everybody.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, LiteralString, get_args
+from typing import Any, Final, Literal, LiteralString, get_args
 
 import msgspec
-from msgspec import Meta
 from psycopg.rows import dict_row
 
 from waypost import errors
@@ -18,6 +17,7 @@ from waypost.storage.database import Connection
 from waypost.unified import selecting
 from waypost.unified.filters import Filters
 from waypost.unified.nearest import meant
+from waypost.unified.numbers import Group, Others, Summary
 from waypost.unified.words import FindingState, Severity, word
 
 By = Literal["severity", "state", "organization", "site", "application", "cve", "day"]
@@ -27,45 +27,6 @@ MOST: Final = 100
 MOST_DAYS: Final = 366
 
 Row = dict[str, Any]  # Any: columns of different types
-
-
-class Group(msgspec.Struct, frozen=True):
-    """So many findings have this in common."""
-
-    key: Annotated[
-        str | None,
-        Meta(
-            description="The word, the day, the CVE, the application's name, the console's id of the site, the id of "
-            "the organization; null for findings of which it is not known, and for those of no organization."
-        ),
-    ]
-    name: Annotated[str | None, Meta(description="For people, of what has one.")]
-    connection: Annotated[str | None, Meta(description="Of a site.")]
-    vendor: Annotated[str | None, Meta(description="Of an application.")]
-    count: Annotated[int, Meta(description="All that the filters leave.")]
-    open: Annotated[int, Meta(description="Those of them that are not resolved.")]
-    critical: Annotated[int, Meta(description="Those that are not resolved and critical.")]
-    high: Annotated[int, Meta(description="Those that are not resolved and high.")]
-
-
-class Others(msgspec.Struct, frozen=True):
-    """What the groups that are not told have together."""
-
-    groups: int
-    count: int
-    open: int
-    critical: int
-    high: int
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """Findings by something: the largest groups, and the others added up. `total` is over all of them."""
-
-    by: By
-    items: list[Group]
-    others: Others | None
-    total: int
-    as_of: datetime
 
 
 class _Dimension(msgspec.Struct, frozen=True):

@@ -5,11 +5,9 @@ back before Waypost was connected, and the numbers of a day agree with each othe
 a finding came back; that is counted in the change log, by the day on which a pull saw it.
 """
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Final
+from datetime import UTC, date, timedelta
+from typing import Any, Final
 
-import msgspec
-from msgspec import Meta
 from psycopg.rows import dict_row
 
 from waypost import errors
@@ -17,6 +15,7 @@ from waypost.storage import deadlines, queries
 from waypost.storage.database import Connection
 from waypost.unified import selecting, summaries
 from waypost.unified.filters import Filters
+from waypost.unified.numbers import Ages, Bucket, Day, Resolution, Resolutions, Trend
 from waypost.unified.selecting import Selection
 from waypost.unified.words import ChangeKind, FindingState, Severity, word
 
@@ -31,65 +30,6 @@ _FACTS: Final = {
     "high": Severity.HIGH.value,
     "reopened": ChangeKind.FINDING_REOPENED.value,
 }
-
-
-class Day(msgspec.Struct, frozen=True):
-    """What happened on one day of UTC. `open` are those that were not resolved when it ended."""
-
-    day: date
-    opened: Annotated[int, Meta(description="Detected on this day, by the console's clock.")]
-    resolved: Annotated[int, Meta(description="Resolved on this day, and so still.")]
-    reopened: Annotated[
-        int,
-        Meta(
-            description="Seen again after they had been resolved, by the change log, as far as it goes back."
-        ),
-    ]
-    open: Annotated[int, Meta(description="`open` of the day before, and `opened`, less `resolved`.")]
-
-
-class Trend(msgspec.Struct, frozen=True):
-    """Day by day, the earliest first; the last one is today and not over."""
-
-    items: list[Day]
-    as_of: datetime
-
-
-class Resolution(msgspec.Struct, frozen=True):
-    """How long it took from detection to resolution; null where nothing was resolved. `severity` is null for all."""
-
-    severity: str | None
-    resolved: int
-    mean_seconds: float | None
-    median_seconds: float | None
-
-
-class Resolutions(msgspec.Struct, frozen=True):
-    """Time to resolve, by severity and for all together, of the findings that were resolved in these days."""
-
-    items: list[Resolution]
-    all: Resolution
-    days: int
-    as_of: datetime
-
-
-class Bucket(msgspec.Struct, frozen=True):
-    """Findings that are not resolved, and were detected so many days ago; null for those without a date."""
-
-    from_days: int | None
-    until_days: Annotated[int | None, Meta(description="Null for the last bucket, which has no end.")]
-    count: int
-    critical: int
-    high: int
-
-
-class Ages(msgspec.Struct, frozen=True):
-    """How old the findings are that are not resolved."""
-
-    items: list[Bucket]
-    total: int
-    mean_days: Annotated[float | None, Meta(description="Of those with a date; null where there is none.")]
-    as_of: datetime
 
 
 async def trend(
