@@ -66,7 +66,7 @@ INSERT INTO finding (connection_id, finding_id, device_id, site_id, software_id,
   detected_at, resolved_at, changed_at, score, state, severity)
 SELECT s.site % {connections} + 1,
   (substr(md5('device ' || d), 1, 12) || substr(md5(d || ' ' || k), 13))::uuid,
-  d, s.site, (h * h * {software})::int, f.facts, (d::bigint << 20) + k, 0,
+  d, s.site, floor(h * h * {software})::int, f.facts, (d::bigint << 20) + k, 0,
   now() - t * interval '300 days', CASE WHEN k % 4 = 0 THEN now() - t * interval '200 days' END,
   now() - CASE WHEN k % 4 = 0 THEN t * interval '200 days' ELSE t * interval '300 days' END,
   (f.facts * 7 % 101) / 10.0, CASE WHEN k % 4 = 0 THEN 6 ELSE 1 + k % 5 END, 2 + f.facts % 4
@@ -75,7 +75,7 @@ CROSS JOIN generate_series(1, {per_device}) k
 CROSS JOIN LATERAL (SELECT d % {sites} + 1 AS site) s
 CROSS JOIN LATERAL (SELECT (hashint8(d::bigint * 1000003 + k)::bigint + 2147483648) / 4294967296.0::float8 AS h,
   (hashint8(k::bigint * 1000033 + d)::bigint + 2147483648) / 4294967296.0::float8 AS t) r
-CROSS JOIN LATERAL (SELECT (h * h * {cves})::int AS facts) f
+CROSS JOIN LATERAL (SELECT floor(h * h * {cves})::int AS facts) f
 """
 
 

@@ -76,12 +76,13 @@ def _cases(since: str) -> dict[str, Case]:
         ),
         "connection": Case("finding f WHERE f.connection_id = 2", Filters(connection=("console 2",))),
         "account": Case(
-            "finding f JOIN site n USING (connection_id, site_id) WHERE n.account_id = 3 AND n.connection_id = 2",
-            Filters(account=("3",), connection=("console 2",)),
+            "finding f JOIN site n USING (connection_id, site_id) WHERE n.account_id = 3 AND n.connection_id = 3",
+            Filters(account=("3",), connection=("console 3",)),
         ),
         "site": Case("finding f WHERE f.connection_id = 3 AND f.site_id = 17", Filters(site=("site 17",))),
         "group": Case(
-            "finding f JOIN device n USING (connection_id, device_id) WHERE n.connection_id = 3 AND n.group_id = 17",
+            "finding f WHERE f.connection_id = 3 AND f.site_id = 17 AND f.device_id IN"
+            " (SELECT device_id FROM device WHERE connection_id = 3 AND group_id = 17)",
             Filters(group=("group 17",)),
         ),
         "device": Case(

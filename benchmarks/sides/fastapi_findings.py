@@ -1,7 +1,8 @@
 """An organization's findings served by FastAPI and uvicorn, as one writes it today: the side to compare with.
 
 The same statements as Waypost's own `GET /findings`, in the same order, through the same driver and a pool of as many
-sessions: whose key it is, the organization by its name, its sites, the page. One session a request, models by pydantic.
+sessions, which prepares statements after a few times as it does by default: whose key it is, the organization by its
+name, its sites, the page. One session a request, models by pydantic.
 
     DATABASE_URL=… python fastapi_findings.py PORT
 """
@@ -28,6 +29,7 @@ from waypost.unified.paging import Page
 from waypost.unified.words import FindingState, Severity, word
 
 SESSIONS = 16
+_CALLED = queries.organizations.list.replace("{which}", queries.organizations.called)
 
 
 class Ref(BaseModel):
@@ -81,7 +83,7 @@ pool = AsyncConnectionPool(
     max_size=SESSIONS,
     open=False,
     configure=_configure,
-    kwargs={"autocommit": True, "prepare_threshold": None},
+    kwargs={"autocommit": True},
 )
 
 
@@ -123,10 +125,8 @@ async def findings(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str = "",
 ) -> Findings:
-    facts = {"uuid": None, "names": [organization]}
-    ids = [number for (number,) in await (await db.execute(queries.organizations.called, facts)).fetchall()]
     async with db.cursor(row_factory=dict_row) as reading:
-        await reading.execute(queries.organizations.list, _facts(ids))
+        await reading.execute(_CALLED, {"uuid": None, "names": [organization], "limit": None})
         (known,) = await reading.fetchall()
     filters = Filters(organization=known["organization_id"])
     page = Page("findings", ordering.FINDINGS, filters, "-severity", limit, cursor)
@@ -136,11 +136,6 @@ async def findings(
             db, selection, queries.lists.findings, {"resolved": FindingState.RESOLVED.value}
         )
     return Findings(items=[_finding(row) for row in rows[:limit]], next_cursor=page.next_cursor(rows))
-
-
-def _facts(ids: list[int]) -> dict[str, Any]:
-    empty = dict.fromkeys(("ids", "names", "archived", "tag", "search", "after", "after_id", "limit"))
-    return empty | {"ids": ids}
 
 
 def _finding(row: dict[str, Any]) -> Finding:

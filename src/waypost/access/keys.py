@@ -152,7 +152,7 @@ async def authenticate(db: Connection, text: str) -> Principal:
         raise errors.KeyRefusedError("This is no API key: one looks like wp_…_….")
     key_id, secret = shape.groups()
     async with db.cursor(row_factory=class_row(_Presented)) as cursor:
-        await cursor.execute(queries.keys.presented, {"key_id": key_id})
+        await cursor.execute(queries.keys.presented, {"key_id": key_id}, prepare=True)
         found = await cursor.fetchone()
     right = hmac.compare_digest(_hash(secret), found.secret_hash if found else _UNKNOWN)
     if found is None or not right:

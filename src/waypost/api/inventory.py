@@ -31,7 +31,7 @@ from waypost.api.filtering import (
     words,
 )
 from waypost.api.pages import Cursor, Limit, Page
-from waypost.api.shapes import Shape, Wanted
+from waypost.api.shapes import Asking, Format, Shape
 from waypost.unified import cves, installed, scopes, software
 from waypost.unified.filters import Filters
 from waypost.unified.items import AccountItem, CveItem, GroupItem, SoftwareItem
@@ -137,12 +137,11 @@ async def list_groups(
     description="Application versions that have findings which are not resolved. The numbers are those of the findings "
     "that the filters leave; for an organization its own findings alone count. As documents of OCSF they come device "
     "by device: one for each version on each device.",
-    dependencies=shapes.WANTED,
     opt=shapes.both(guard.needs(Scope.READ)),
 )
 async def list_software(
     call: Called,
-    wanted: Wanted,
+    request: Asking,
     organization: Organization = "",
     connection: ConnectionName = "",
     account: Account = "",
@@ -154,6 +153,7 @@ async def list_software(
     vendor: Vendor = "",
     sort: SoftwareSort = BY_NAME,
     fields: Fields = "",
+    format: Format = None,  # noqa: A002  # as callers know it
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> Page[SoftwareItem]:
@@ -168,7 +168,7 @@ async def list_software(
         vendor=vendor,
         organization=await call.narrowed(organization),
     )
-    if wanted is Shape.OCSF:
+    if shapes.wanted(request, format) is Shape.OCSF:
         shapes.refuse_for_ocsf(sort=sort != BY_NAME, fields=fields)
         wide = await installed.listed(
             call.db, filters, organization_id=call.organization_id, limit=limit, cursor=cursor

@@ -30,7 +30,7 @@ from waypost.api.filtering import (
     words,
 )
 from waypost.api.pages import CountedPage, Cursor, Limit, Page
-from waypost.api.shapes import Shape, Wanted
+from waypost.api.shapes import Asking, Format, Shape
 from waypost.unified import items, reading
 from waypost.unified.filters import Filters
 from waypost.unified.items import DeviceItem, FindingItem, SiteItem
@@ -44,22 +44,23 @@ Place = dict[str, Any]  # Any: arguments of different types
     tags=["data"],
     summary="List the findings",
     description="By default the worst first: by severity, then by score.",
-    dependencies=OF_FINDINGS | shapes.WANTED,
+    dependencies=OF_FINDINGS,
     opt=shapes.both(guard.needs(Scope.READ)),
 )
 async def list_findings(
     call: Called,
     filters: Filtered,
-    wanted: Wanted,
+    request: Asking,
     sort: FindingSort = reading.WORST_FIRST,
     fields: FindingFields = "",
     include: FindingInclude = "",
     count: Count = False,
+    format: Format = None,  # noqa: A002  # as callers know it
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> CountedPage[FindingItem]:
     place: Place = {"organization_id": call.organization_id, "limit": limit, "cursor": cursor, "sort": sort}
-    if wanted is Shape.OCSF:
+    if shapes.wanted(request, format) is Shape.OCSF:
         shapes.refuse_for_ocsf(fields=fields, count=count)
         wide = await reading.wide_findings(call.db, filters, **place)
         return shapes.ocsf("finding", wide, words(include))  # type: ignore[no-any-return]  # encoded
@@ -88,22 +89,23 @@ async def get_finding(call: Called, finding_id: UUID, include: FindingInclude = 
     tags=["data"],
     summary="List the devices",
     description="By default by name.",
-    dependencies=OF_DEVICES | shapes.WANTED,
+    dependencies=OF_DEVICES,
     opt=shapes.both(guard.needs(Scope.READ)),
 )
 async def list_devices(
     call: Called,
     filters: Filtered,
-    wanted: Wanted,
+    request: Asking,
     sort: DeviceSort = reading.BY_NAME,
     fields: DeviceFields = "",
     include: DeviceInclude = "",
     count: Count = False,
+    format: Format = None,  # noqa: A002  # as callers know it
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> CountedPage[DeviceItem]:
     place: Place = {"organization_id": call.organization_id, "limit": limit, "cursor": cursor, "sort": sort}
-    if wanted is Shape.OCSF:
+    if shapes.wanted(request, format) is Shape.OCSF:
         shapes.refuse_for_ocsf(fields=fields, count=count)
         wide = await reading.wide_devices(call.db, filters, **place)
         return shapes.ocsf("device", wide, words(include))  # type: ignore[no-any-return]  # encoded

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from litestar import Request, Response
-from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
@@ -36,6 +35,7 @@ class Shape(StrEnum):
     OCSF = "ocsf"
 
 
+Asking = Request[Any, Any, Any]  # Any: what the framework leaves open
 Format = Annotated[
     Shape | None,
     QueryParameter(
@@ -46,17 +46,12 @@ Format = Annotated[
 ]
 
 
-async def _wanted(request: Request[Any, Any, Any], format: Format = None) -> Shape:  # noqa: A002  # as callers know it
-    """The shape that a request wants."""
-    if format is not None:
-        return format
-    wanted = negotiation.media_type(request.headers.get("accept", ""), (JSON, OCSF))
-    return Shape.OCSF if wanted == OCSF else Shape.FLAT
-
-
-Wanted = NamedDependency[Shape]
-"""The shape, as a handler takes it."""
-WANTED: Final = {"wanted": Provide(_wanted)}
+def wanted(request: Asking, asked: Shape | None) -> Shape:
+    """The shape that a request wants. A dependency that gave it to handlers would cost more than all that it does."""
+    if asked is not None:
+        return asked
+    preferred = negotiation.media_type(request.headers.get("accept", ""), (JSON, OCSF))
+    return Shape.OCSF if preferred == OCSF else Shape.FLAT
 
 
 def both(options: dict[str, Any]) -> dict[str, Any]:  # Any: `opt`

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final, cast
 import msgspec
 
 from waypost.exports import dimensions, documents, flat, formats, lake, partitions, places, snapshot
+from waypost.exports.ahead import ahead
 from waypost.exports.columns import From, Kind
 from waypost.exports.dimensions import Dimension
 from waypost.exports.formats import Format
@@ -146,7 +147,7 @@ async def to_stream(db: Connection, order: Order, stream: BinaryIO, told: Told =
 async def _tables(moment: _Moment, writer: formats.Writer, told: Told) -> int:
     rows = 0
     try:
-        async with contextlib.aclosing(moment.tables(moment.order.filters)) as reading:
+        async with contextlib.aclosing(ahead(moment.tables(moment.order.filters))) as reading:
             async for table in reading:
                 await asyncio.to_thread(_safely, writer.write, table)
                 rows += table.num_rows
@@ -160,9 +161,9 @@ async def _tables(moment: _Moment, writer: formats.Writer, told: Told) -> int:
 
 async def _documents(moment: _Moment, stream: Counted, told: Told) -> int:
     rows = 0
-    async with contextlib.aclosing(moment.documents(moment.order.filters)) as reading:
+    async with contextlib.aclosing(ahead(moment.documents(moment.order.filters))) as reading:
         async for found in reading:
-            await asyncio.to_thread(_safely, stream.write, _encode_lines(found))
+            await asyncio.to_thread(_write_lines, stream, found)
             rows += len(found)
             told(len(found))
     return rows
@@ -201,19 +202,28 @@ async def to_folder(db: Connection, order: Order, address: str, told: Told = _si
         day = partitions.Day(Place(address), order.kind, await moment.now(), uuid.uuid4().hex[:12])
         try:
             owners = await moment.owners()
-            for number, name in owners:
-                filters = msgspec.structs.replace(order.filters, organization=number)
-                async with contextlib.aclosing(moment.tables(filters)) as reading:
-                    async for table in reading:
-                        await asyncio.to_thread(day.write, name, table)
-                        told(table.num_rows)
-                await asyncio.to_thread(day.seal)
+            async with contextlib.aclosing(ahead(_parts(moment, owners))) as reading:
+                async for name, table in reading:
+                    await asyncio.to_thread(day.write, name, table)
+                    told(table.num_rows)
+            await asyncio.to_thread(day.seal)
             whole = order.filters.organization is None and order.organization_id is None
             await asyncio.to_thread(day.publish, None if whole else [name for _, name in owners])
         except BaseException:
             day.discard()
             raise
     return _outcome(day.files, began)
+
+
+async def _parts(
+    moment: _Moment, owners: Sequence[tuple[int, str]]
+) -> AsyncGenerator[tuple[str, Any], None]:  # Any: pyarrow.Table
+    """The rows of one organization after the other, block by block, each with the name of its partition."""
+    for number, name in owners:
+        filters = msgspec.structs.replace(moment.order.filters, organization=number)
+        async with contextlib.aclosing(moment.tables(filters)) as reading:
+            async for table in reading:
+                yield name, table
 
 
 async def to_lake(db: Connection, order: Order, address: str, region: str, told: Told = _silent) -> Outcome:
@@ -229,7 +239,7 @@ async def to_lake(db: Connection, order: Order, address: str, region: str, told:
         try:
             for number, name in await moment.owners():
                 filters = msgspec.structs.replace(order.filters, organization=number)
-                async with contextlib.aclosing(moment.documents(filters, in_time=True)) as reading:
+                async with contextlib.aclosing(ahead(moment.documents(filters, in_time=True))) as reading:
                     async for found in reading:
                         await asyncio.to_thread(into.write, name, found)
                         told(len(found))
@@ -248,6 +258,10 @@ def _outcome(files: Sequence[partitions.Part | lake.Part], began: float) -> Outc
         sum(file.bytes for file in files),
         time.monotonic() - began,
     )
+
+
+def _write_lines(stream: Counted, found: Sequence[ocsf.Document]) -> None:
+    _safely(stream.write, _encode_lines(found))
 
 
 def _safely(write: Callable[..., object], *what: object) -> None:

@@ -33,6 +33,10 @@ class Part(msgspec.Struct, frozen=True):
     bytes: int
     export: str
 
+    def takes(self, organization: str) -> bool:
+        """Whether more rows of this organization may go into it."""
+        return self.organization == organization and self.rows < ROWS_OF_A_FILE
+
 
 class Manifest(msgspec.Struct, frozen=True):
     """What belongs to a day."""
@@ -65,8 +69,8 @@ class Day:
         self.files: list[Part] = []
 
     def write(self, organization: str, table: Any) -> None:  # Any: a pyarrow.Table
-        """Write a block of the organization whose turn it is; `seal` ends that."""
-        if self._open is not None and self._open[2].rows >= ROWS_OF_A_FILE:
+        """Write a block; those of an organization come one after the other. `seal` ends the last one's."""
+        if self._open is not None and not self._open[2].takes(organization):
             self.seal()
         if self._open is None:
             path = f"organization={organization}/part-{self._export}-{len(self.files):05}.parquet"

@@ -1,8 +1,7 @@
 """Reading out of PostgreSQL at one moment, as Arrow tables: `COPY` as CSV, parsed in C.
 
-`COPY` sends a row at a time; rows are gathered to blocks, so that memory holds one of them whatever the size of what is
-read. A block is worked on before the next is read: gathering rows keeps Python's lock busy, and each of the many short
-calls that work on a block would wait for it.
+`COPY` sends a row at a time; rows are gathered to blocks, so that memory holds a few of them whatever the size of what
+is read. While one is worked on, the next is gathered.
 """
 
 import asyncio
@@ -10,9 +9,12 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final, LiteralString
 
+import psycopg
 import pyarrow as pa
+from psycopg import pq
 from pyarrow import csv
 
+from waypost.exports.ahead import ahead
 from waypost.storage import queries
 from waypost.storage.database import Connection
 
@@ -55,7 +57,7 @@ async def blocks(
         shape: Names and Arrow types.
     """
     copy: LiteralString = "COPY (" + query + ") TO STDOUT (FORMAT csv)"
-    async with contextlib.aclosing(_texts(db, copy, facts)) as texts:
+    async with contextlib.aclosing(ahead(_texts(db, copy, facts))) as texts:
         async for text in texts:
             yield await asyncio.to_thread(_parsed, text, shape)
 
@@ -63,17 +65,40 @@ async def blocks(
 async def _texts(
     db: Connection, copy: LiteralString, facts: Mapping[str, object]
 ) -> AsyncGenerator[bytes, None]:
+    """The rows as the server sends them, block by block.
+
+    Waiting for each row by itself would take longer than all else that is done with it. So one is waited for, and
+    whatever has come along with it is taken at once.
+    """
     gathered: list[bytes | bytearray | memoryview] = []
     size = 0
     async with db.cursor() as cursor, cursor.copy(copy, facts) as lines:
-        async for line in lines:
+        line: bytes | bytearray | memoryview | None = await lines.read()
+        while line:
             gathered.append(line)
             size += len(line)
             if len(gathered) >= BLOCK or size >= BLOCK_BYTES:
                 yield b"".join(gathered)
                 gathered, size = [], 0
+            came, line = db.pgconn.get_copy_data(1)
+            if came == 0:
+                line = await lines.read()
+            elif came < 0:
+                _end(db)
     if gathered:
         yield b"".join(gathered)
+
+
+def _end(db: Connection) -> None:
+    """Take what the server says when all rows are sent, which comes together with their end.
+
+    Raises:
+        Error: It could not send them all.
+    """
+    results = list(iter(db.pgconn.get_result, None))  # to the last one, or the session would wait for them
+    for result in results:
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result)
 
 
 def _parsed(text: bytes, shape: Shape) -> Any:  # Any: a pyarrow.Table

@@ -14,6 +14,8 @@ from waypost.unified import names
 
 _TOLD: Final = 5
 """So many of those that a text may mean are told."""
+_CALLED: Final = queries.organizations.list.replace("{which}", queries.organizations.called)
+_ASKED_FOR: Final = queries.organizations.list.replace("{which}", queries.organizations.asked_for)
 _ALL: Final = dict.fromkeys(("ids", "names", "archived", "tag", "search", "after", "after_id", "limit"))
 
 
@@ -29,9 +31,11 @@ async def get(db: Connection, text: str) -> Organization:
     facts = {
         "uuid": _uuid(text),
         "names": [SEPARATOR.join(parts[place:]) for place in range(len(parts))],
+        "limit": None,
     }
-    cursor = await db.execute(queries.organizations.called, facts)
-    known = await _rows(db, ids=[organization_id for (organization_id,) in await cursor.fetchall()])
+    async with db.cursor(row_factory=class_row(Organization)) as cursor:
+        await cursor.execute(_CALLED, facts, prepare=True)
+        known = await cursor.fetchall()
     path = paths(known)
     for meant in (
         [one for one in known if one.organization_uuid == facts["uuid"]],
@@ -127,5 +131,5 @@ def _uuid(text: str) -> UUID | None:
 
 async def _rows(db: Connection, **wanted: object) -> list[Organization]:
     async with db.cursor(row_factory=class_row(Organization)) as cursor:
-        await cursor.execute(queries.organizations.list, {**_ALL, **wanted})
+        await cursor.execute(_ASKED_FOR, {**_ALL, **wanted})
         return await cursor.fetchall()

@@ -33,7 +33,7 @@ async def reading(db: Connection, organization_id: int) -> AsyncIterator[Owned]:
     # Rolled back, since within another transaction the role would stay to its end otherwise.
     async with db.transaction(force_rollback=True):
         try:
-            cursor = await db.execute(queries.lists.cap, {"organization_id": organization_id})
+            cursor = await db.execute(queries.lists.cap, {"organization_id": organization_id}, prepare=True)
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as problem:
             raise errors.RowSecurityError(
                 f"The database's user may not read as waypost_capped: {problem.diag.message_primary}."
@@ -44,6 +44,6 @@ async def reading(db: Connection, organization_id: int) -> AsyncIterator[Owned]:
 
 async def owned(db: Connection, organization_id: int) -> Owned:
     """The sites of an organization, for a caller who may see more."""
-    cursor = await db.execute(queries.lists.sites_of, {"organization_id": organization_id})
+    cursor = await db.execute(queries.lists.sites_of, {"organization_id": organization_id}, prepare=True)
     connection_ids, site_ids = (await cursor.fetchall())[0]
     return Owned(connection_ids, site_ids)

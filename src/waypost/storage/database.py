@@ -32,6 +32,10 @@ Pool = AsyncConnectionPool[Connection]
 _PATIENCE: Final = 10
 """Seconds to wait for the server, or for a connection of the pool."""
 
+_BY_ITSELF: Final = 2**31
+"""Statements are prepared after so many times, which is never: a prepared plan would be the first batch's, or the one
+for no filter at all. What every request asks, and has one good plan, says `prepare=True`."""
+
 _KEEPALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """After a minute of silence a session whose server cannot be reached any more counts as ended."""
 
@@ -178,8 +182,7 @@ def _parameters(url: str) -> dict[str, Any]:
     parameters.setdefault("connect_timeout", _PATIENCE)
     for name, seconds in _KEEPALIVE.items():
         parameters.setdefault(name, seconds)
-    # A prepared plan would be the first batch's, or the one for no filter at all.
-    return {**parameters, "application_name": "waypost", "autocommit": True, "prepare_threshold": None}
+    return {**parameters, "application_name": "waypost", "autocommit": True, "prepare_threshold": _BY_ITSELF}
 
 
 async def _configure(connection: Connection, *, deadline: timedelta | None = None) -> None:

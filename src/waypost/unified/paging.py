@@ -105,8 +105,11 @@ class Page:
         """
         condition, after = self._after
         page = queries.lists.page
-        if selection.narrow:
-            page = queries.lists.page_by_site if self._goes_by_site(selection) else page
+        one_plan = self._goes_by_site(selection)
+        if one_plan:
+            page = queries.lists.page_by_site
+        elif selection.narrow:
+            pass
         elif await _few(db, selection):
             page = queries.lists.page_of_few.replace("{alias}", selection.alias)
         elif self._by_score:
@@ -115,7 +118,8 @@ class Page:
         text = selection.put(query.replace("{page}", page).replace("{after}", condition))
         text = text.replace("{keys}", self._order.columns).replace("{order}", self._order.by)
         cursor = db.cursor(row_factory=dict_row)
-        await cursor.execute(text, {**facts, **selection.facts, **after, "limit": self._limit + 1})
+        facts = {**facts, **selection.facts, **after, "limit": self._limit + 1}
+        await cursor.execute(text, facts, prepare=one_plan or None)
         return await cursor.fetchall()
 
     def _goes_by_site(self, selection: Selection) -> bool:

@@ -177,12 +177,16 @@ def _all(conditions: Sequence[LiteralString]) -> LiteralString:
 
 async def _sites(db: Connection, filters: Filters, owned: Owned | None) -> Owned | None:
     """The sites to which the rows belong; None for any."""
-    if not (filters.site or filters.account or filters.group):
+    of_connection = (
+        filters.connection and owned is not None
+    )  # else findings have an index of their own for it
+    if not (filters.site or filters.account or filters.group or of_connection):
         return owned
     facts = {
         "site": list(filters.site) or None,
         "account": list(filters.account) or None,
         "group": list(filters.group) or None,
+        "connection": list(filters.connection) or None,
         "owned_connections": None if owned is None else owned.connection_ids,
         "owned_sites": None if owned is None else owned.site_ids,
     }

@@ -59,19 +59,18 @@ SELECT coalesce((SELECT max(level) FROM above), 0), coalesce((SELECT max(level) 
 
 -- name: called
 -- Whatever a text may mean, an id, a name or the end of a path, and all that is above of it.
-WITH RECURSIVE meant AS (
-  SELECT organization_id, parent_id FROM organization WHERE organization_uuid = %(uuid)s OR name = ANY (%(names)s)
-  UNION
-  SELECT o.organization_id, o.parent_id FROM organization o JOIN meant m ON o.organization_id = m.parent_id
-)
-SELECT organization_id FROM meant
+o.organization_id IN (
+  WITH RECURSIVE meant AS (
+    SELECT organization_id, parent_id FROM organization
+    WHERE organization_uuid = %(uuid)s::uuid OR name = ANY (%(names)s::text[])
+    UNION
+    SELECT o.organization_id, o.parent_id FROM organization o JOIN meant m ON o.organization_id = m.parent_id
+  )
+  SELECT organization_id FROM meant)
 
--- name: list
--- Organizations by name, all or as far as they are asked for; a search looks at all that they are called.
-SELECT o.organization_id, o.organization_uuid, o.name, o.parent_id, p.organization_uuid AS parent_uuid,
-  p.name AS parent_name, o.external_id, o.aliases, o.domains, o.tags, o.archived_at, o.created_at, o.changed_at
-FROM organization o LEFT JOIN organization p ON p.organization_id = o.parent_id
-WHERE (%(ids)s::bigint[] IS NULL OR o.organization_id = ANY (%(ids)s))
+-- name: asked_for
+-- Those with this id or one of these names, of which this is said; a search looks at all that they are called.
+(%(ids)s::bigint[] IS NULL OR o.organization_id = ANY (%(ids)s))
   AND (%(names)s::text[] IS NULL OR o.name = ANY (%(names)s))
   AND (%(archived)s::boolean IS NULL OR (o.archived_at IS NOT NULL) = %(archived)s)
   AND (%(tag)s::text IS NULL OR lower(%(tag)s) IN (SELECT lower(tag) FROM unnest(o.tags) AS tag))
@@ -79,4 +78,11 @@ WHERE (%(ids)s::bigint[] IS NULL OR o.organization_id = ANY (%(ids)s))
     SELECT FROM unnest(ARRAY[o.name, o.external_id] || o.aliases || o.domains) AS called
     WHERE strpos(lower(called), lower(%(search)s)) > 0))
   AND (%(after)s::text IS NULL OR (o.name, o.organization_uuid) > (%(after)s, %(after_id)s::uuid))
+
+-- name: list
+-- Organizations by name; which ones, is one of the two above.
+SELECT o.organization_id, o.organization_uuid, o.name, o.parent_id, p.organization_uuid AS parent_uuid,
+  p.name AS parent_name, o.external_id, o.aliases, o.domains, o.tags, o.archived_at, o.created_at, o.changed_at
+FROM organization o LEFT JOIN organization p ON p.organization_id = o.parent_id
+WHERE {which}
 ORDER BY o.name, o.organization_uuid LIMIT %(limit)s::bigint

@@ -28,7 +28,8 @@
    AND t.device_id = o.device_id)
 
 -- name: sites
--- The sites that are meant by name or id, by their account or by one of their groups; of an organization its own.
+-- The sites that are meant by name or id, by their account, one of their groups or their connection; of an organization
+-- its own.
 SELECT coalesce(array_agg(s.connection_id), '{}'), coalesce(array_agg(s.site_id), '{}')
 FROM site s
 WHERE (%(site)s::text[] IS NULL OR s.site_id::text = ANY (%(site)s)
@@ -38,6 +39,8 @@ WHERE (%(site)s::text[] IS NULL OR s.site_id::text = ANY (%(site)s)
   AND (%(group)s::text[] IS NULL OR (s.connection_id, s.site_id) IN (
     SELECT connection_id, site_id FROM scope_group
     WHERE group_id::text = ANY (%(group)s) OR lower(name) IN (SELECT lower(unnest(%(group)s::text[])))))
+  AND (%(connection)s::text[] IS NULL OR s.connection_id IN (
+    SELECT connection_id FROM connection WHERE name = ANY (%(connection)s)))
   AND (%(owned_connections)s::bigint[] IS NULL OR (s.connection_id, s.site_id) IN (
     SELECT * FROM unnest(%(owned_connections)s::bigint[], %(owned_sites)s::bigint[])))
   AND s.connection_id <> ALL (ARRAY(SELECT connection_id FROM connection WHERE state = 'deleted'))
