@@ -26,7 +26,6 @@ import msgspec
 
 import figures
 import large
-import stage
 from figures import Figure, Outcome, Run
 from large import Size
 from waypost.access import audit, keys
@@ -34,7 +33,7 @@ from waypost.settings import Settings
 from waypost.storage import database
 
 SIDES: Final = pathlib.Path(__file__).parent / "sides"
-FULL: Final = Size(findings=1_000_000, devices=10_000, sites=1_000, organizations=500)
+FULL: Final = Size()
 CONNECTIONS: Final = 16
 ROUNDS: Final = 5
 SECONDS: Final = 6.0
@@ -44,14 +43,12 @@ PATH: Final = "/api/v1/findings?" + urllib.parse.urlencode({"organization": "org
 
 def measure(quick: bool) -> Outcome:
     size = large.QUICK if quick else FULL
-    server = stage.server()
-    url = server.database()
+    server, url = large.estate(size)
     with tempfile.TemporaryDirectory() as home:
-        key = asyncio.run(_filled(url, size, pathlib.Path(home)))
+        key = asyncio.run(_key(url, pathlib.Path(home)))
         runs = _measured(
             url, key, pathlib.Path(home), rounds=1 if quick else ROUNDS, seconds=1.0 if quick else SECONDS
         )
-    server.drop(url)
     sides = {side: statistics.median(run["rate"] for run in of_side) for side, of_side in runs.items()}
     found = [
         figures.ratio("requests a second against FastAPI", sides, at_least=AT_LEAST),
@@ -63,11 +60,10 @@ def measure(quick: bool) -> Outcome:
     return Outcome(__doc__ or "", msgspec.structs.asdict(size), found, runs, server.version)
 
 
-async def _filled(url: str, size: Size, home: pathlib.Path) -> str:
-    """Fill the database; a key that reads everything."""
+async def _key(url: str, home: pathlib.Path) -> str:
+    """A key that reads everything."""
     opened = await database.prepare(Settings(home=home, database_url=url))
     async with opened.connect() as db:
-        await large.fill(db, size)
         _, key = await keys.create(db, audit.SERVICE, name="benchmark", scopes=["read"])
     return key
 

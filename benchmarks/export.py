@@ -4,10 +4,8 @@ Each export is a process of its own, one after the other; its memory is the most
 of PostgreSQL.
 """
 
-import asyncio
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -21,8 +19,6 @@ import large
 import stage
 from figures import Figure, Outcome, Run
 from large import Size
-from waypost.settings import Settings
-from waypost.storage import database
 
 FULL: Final = Size()
 ROUNDS: Final = 3
@@ -40,9 +36,7 @@ def measure(quick: bool) -> Outcome:
 
 def measured(size: Size, rounds: dict[str, int]) -> Outcome:
     """The figures of an estate of this size, each format exported so often."""
-    server = stage.server()
-    url = server.database()
-    asyncio.run(_filled(url, size))
+    server, url = large.estate(size)
     runs: dict[str, list[Run]] = {}
     for turn in range(max(rounds.values())):
         for name, times in rounds.items():
@@ -53,7 +47,6 @@ def measured(size: Size, rounds: dict[str, int]) -> Outcome:
                 figures.say(
                     f"peak {run['max_rss_mb']} MB, {run['mb']:,.0f} MB, {run['cpu_seconds']:.1f} s of a core"
                 )
-    server.drop(url)
     return Outcome(__doc__ or "", msgspec.structs.asdict(size), _figures(runs), runs, server.version)
 
 
@@ -69,13 +62,6 @@ def _figures(runs: dict[str, list[Run]]) -> list[Figure]:
             for name in ("csv", "ndjson")
         ),
     ]
-
-
-async def _filled(url: str, size: Size) -> None:
-    with tempfile.TemporaryDirectory() as home:
-        opened = await database.prepare(Settings(home=pathlib.Path(home), database_url=url))
-    async with opened.connect() as db:
-        await large.fill(db, size)
 
 
 def _exported(name: str, url: str) -> Run:

@@ -1,15 +1,29 @@
 """A large estate that PostgreSQL writes itself: findings as they lie after first pulls, site by site.
 
+Writing one takes many minutes, so benchmarks that only read it share it: `run.py` gives them a folder for it.
+
 Some applications and CVEs are on most devices and most are on few; severities, scores and dates are spread. Site n is
 of connection n % CONNECTIONS + 1. Organization o owns every site whose number is o modulo the organizations.
 """
 
+import asyncio
+import atexit
+import hashlib
+import os
+import pathlib
 from typing import Final
 
 import msgspec
 
 import figures
-from waypost.storage.database import Connection
+import stage
+from stage import Server
+from waypost.settings import Settings
+from waypost.storage import database
+from waypost.storage.database import Database
+
+SHARED: Final = "WAYPOST_BENCH_ESTATES"
+"""The environment's name for the folder in which estates are shared."""
 
 CONNECTIONS: Final = 5
 SOFTWARE: Final = 2_000
@@ -79,7 +93,26 @@ CROSS JOIN LATERAL (SELECT floor(h * h * {cves})::int AS facts) f
 """
 
 
-async def fill(db: Connection, size: Size) -> None:
+def estate(size: Size) -> tuple[Server, str]:
+    """A server with an estate of this size, and the estate's address: one of before, where it is shared."""
+    if not (folder := os.environ.get(SHARED)):
+        server = stage.server()
+    else:
+        server = Server(pathlib.Path(folder))
+        atexit.register(server.stop)
+    digest = hashlib.sha256(f"{size} {_BEFORE} {_FINDINGS}".encode()).hexdigest()[:12]
+    url, is_there = server.kept(f"estate_{digest}")
+    if not is_there:
+        asyncio.run(_made(url, size, server.home))
+        server.keep(url)
+    return server, url
+
+
+async def _made(url: str, size: Size, home: pathlib.Path) -> None:
+    await fill(await database.prepare(Settings(home=home, database_url=url)), size)
+
+
+async def fill(into: Database, size: Size) -> None:
     """Write it all, with statistics."""
     shape = {
         "connections": CONNECTIONS,
@@ -88,11 +121,19 @@ async def fill(db: Connection, size: Size) -> None:
         "per_device": size.findings // size.devices,
         **msgspec.structs.asdict(size),
     }
-    for statement in _BEFORE.format(**shape).split(";\n"):
-        await db.execute(statement.encode())
+    async with into.connect() as db:
+        for statement in _BEFORE.format(**shape).split(";\n"):
+            await db.execute(statement.encode())
     batch = max(1, 500_000 // shape["per_device"])
-    for first in range(0, size.devices, batch):
-        last = min(first + batch, size.devices) - 1
-        await db.execute(_FINDINGS.format(first=first, last=last, **shape).encode())
-    await db.execute("VACUUM ANALYZE")
+    firsts = iter(range(0, size.devices, batch))
+
+    async def write() -> None:
+        async with into.connect() as db:
+            for first in firsts:
+                last = min(first + batch, size.devices) - 1
+                await db.execute(_FINDINGS.format(first=first, last=last, **shape).encode())
+
+    await asyncio.gather(*(write() for _ in range(os.cpu_count() or 1)))
+    async with into.connect() as db:
+        await db.execute("VACUUM ANALYZE")
     figures.say(f"{size.findings:,} findings of {size.sites:,} sites are stored")

@@ -18,7 +18,6 @@ from psycopg.rows import dict_row
 
 import figures
 import large
-import stage
 from figures import Figure, Outcome, Run
 from large import Size
 from waypost.settings import Settings
@@ -149,18 +148,15 @@ def _cases(since: str) -> dict[str, Case]:
 
 def measure(quick: bool) -> Outcome:
     size = large.QUICK if quick else Size()
-    server = stage.server()
-    url = server.database()
-    runs, found = asyncio.run(_measured(url, size, 5 if quick else ROUNDS))
-    server.drop(url)
+    server, url = large.estate(size)
+    runs, found = asyncio.run(_measured(url, 5 if quick else ROUNDS))
     return Outcome(__doc__ or "", msgspec.structs.asdict(size), found, runs, server.version)
 
 
-async def _measured(url: str, size: Size, rounds: int) -> tuple[dict[str, list[Run]], list[Figure]]:
+async def _measured(url: str, rounds: int) -> tuple[dict[str, list[Run]], list[Figure]]:
     with tempfile.TemporaryDirectory() as home:
         opened = await database.prepare(Settings(home=pathlib.Path(home), database_url=url))
     async with opened.connect() as db:
-        await large.fill(db, size)
         return await compared(db, rounds)
 
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -26,6 +26,8 @@ from psycopg import conninfo, sql
 from waypost.storage import embedded
 
 HERE = pathlib.Path(__file__).parent
+_WHOLE: Final = "whole"
+"""What is said of a database that was written to its end."""
 Facts = dict[str, Any]  # Any: what a side's program printed
 Side = Callable[[str], Facts]
 """Runs against the database of this connection string."""
@@ -123,6 +125,25 @@ class Server:
         with psycopg.connect(self._url, autocommit=True) as admin:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return conninfo.make_conninfo(self._url, dbname=name)
+
+    def kept(self, name: str) -> tuple[str, bool]:
+        """The database of this name, and whether it was kept; if not, it is made, and empty."""
+        url = conninfo.make_conninfo(self._url, dbname=name)
+        with psycopg.connect(self._url, autocommit=True) as admin:
+            found = admin.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
+            ).fetchone()
+            if found == (_WHOLE,):
+                return url, True
+            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return url, False
+
+    def keep(self, database: str) -> None:
+        """Remember that a database is whole."""
+        name = str(conninfo.conninfo_to_dict(database)["dbname"])
+        with psycopg.connect(self._url, autocommit=True) as admin:
+            admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), _WHOLE))
 
     @property
     def version(self) -> str:

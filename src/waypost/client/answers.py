@@ -408,3 +408,65 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     expires_at: datetime | None
     error: dict[str, str] | None
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A key, without its secret; `organization` is the one that it is bound to."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    organization: Named | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that was made, and its text, which is told this once."""
+
+    key: Key
+    text: str
+
+    def __repr__(self) -> str:
+        return f"NewKey(key={self.key!r}, text=…)"
+
+
+class ConnectLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A connect link: `open`, `used`, `expired`, `revoked` or `archived`; `checks` counts the tokens tried with it."""
+
+    id: UUID
+    state: str
+    organization: Named
+    connection: Named | None
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+    checks: int
+
+
+class NewConnectLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A connect link that was made, and its address, which is told this once."""
+
+    link: ConnectLink
+    url: str
+
+    def __repr__(self) -> str:
+        return f"NewConnectLink(link={self.link!r}, url=…)"
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody did: to what, and what it was before and after."""
+
+    id: int
+    at: datetime
+    actor_kind: str
+    actor: str
+    request_id: str | None
+    action: str
+    subject_id: str | None
+    subject_name: str | None
+    before: Facts | None
+    after: Facts | None

@@ -4,7 +4,7 @@ import ssl
 from types import TracebackType
 from typing import Final, Self
 
-from waypost.client import counting, exporting, feed, keeping, lists, receivers
+from waypost.client import access, counting, exporting, feed, keeping, lists, receivers
 from waypost.client.calls import Call, Follow, List, WithLoop, WithoutLoop
 from waypost.client.portal import Portal
 from waypost.client.wire import Retries, Wire
@@ -76,6 +76,14 @@ class Operations:
     remove_connection = Call(keeping.remove_connection, "removeConnection")
     sync = Call(keeping.sync, "syncConnection")
     pull = Call(keeping.pull, "getSync")
+
+    keys = List(access.keys, "listKeys")
+    add_key = Call(access.add_key, "createKey")
+    revoke_key = Call(access.revoke_key, "revokeKey")
+    connect_links = List(access.connect_links, "listConnectLinks")
+    add_connect_link = Call(access.add_connect_link, "createConnectLink")
+    revoke_connect_link = Call(access.revoke_connect_link, "revokeConnectLink")
+    audit = List(access.audit, "listAudit")
 
 
 class AsyncWaypost(WithLoop, Operations):
