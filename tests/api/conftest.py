@@ -117,10 +117,10 @@ def serve(
     with ExitStack() as stack:
 
         def start(
-            *arguments: str, home: Path | None = None, database_url: str = "", **settings: str
+            *arguments: str, home: Path | None = None, database_url: str = "", also: str = "", **settings: str
         ) -> tuple[Api, Running]:
             url = database_url or stack.enter_context(postgres.fresh())
-            program = Program(home or tmp_path_factory.mktemp("service"), url, **settings)
+            program = Program(home or tmp_path_factory.mktemp("service"), url, also=also, **settings)
             running = stack.enter_context(program.start("serve", "--port", "0", *arguments))
             return started(running), running
 

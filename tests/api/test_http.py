@@ -4,10 +4,14 @@ import gzip
 import http.client
 import socket
 import urllib.parse
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import zstandard
+
+from support.server import Server
 
 FINDINGS = "/api/v1/findings?limit=50"
 
@@ -162,3 +166,29 @@ def test_sessions_come_back(of: Any) -> None:
         api("GET", "/api/v1/findings?nothing=1").refused(422, "request.field")
         api("GET", f"/api/v1/findings/{'0' * 8}-0000-4000-8000-{'0' * 12}").refused(404, "request.not_found")
     api("GET", FINDINGS).done()
+
+
+IMPATIENT = (
+    "from datetime import timedelta; from waypost.cli import serve; serve.DEADLINE = timedelta(seconds=0.5)"
+)
+
+
+@pytest.fixture(scope="module")
+def impatient(serve: Callable[..., Any], postgres: Server) -> Iterator[tuple[Any, str]]:
+    """A service that gives the database half a second for an answer, and the database."""
+    with postgres.fresh() as url:
+        api, _ = serve("--no-worker", database_url=url, also=IMPATIENT)
+        yield api, url
+
+
+@pytest.mark.parametrize(
+    "path", ["findings", "devices?count=true", "summary/findings?by=day", "summary/findings/age"]
+)
+def test_the_database_takes_too_long(impatient: tuple[Any, str], path: str) -> None:
+    """The question is given up, the answer says what to do, and the next one is answered."""
+    api, url = impatient
+    with psycopg.connect(url, options="-c search_path=waypost") as db:
+        db.execute("LOCK TABLE finding, device IN ACCESS EXCLUSIVE MODE")
+        refused = api("GET", f"/api/v1/{path}").refused(504, "request.too_slow")
+    assert "Narrow the filters" in refused["remedy"]
+    api.get(f"/api/v1/{path}")

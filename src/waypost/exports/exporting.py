@@ -64,19 +64,23 @@ class _Moment:
         self.order = order
         self._found: dict[From, Dimension] = {}
 
-    async def tables(self, filters: Filters) -> AsyncGenerator[Any, None]:
-        """The rows that these filters leave, as users read them, block by block (each a pyarrow.Table)."""
+    async def texts(self, filters: Filters) -> AsyncGenerator[bytes, None]:
+        """The rows that these filters leave, as they are stored, block by block; for `table`."""
         kind, bound = self.order.kind, self.order.organization_id
         await self._read(dimensions.BEFORE_THE_WALL)
         async with selecting.selected(self._db, _TABLE[kind], filters, bound) as selection:
             if selection is None:
                 return
             await self._read(dimensions.BEHIND_IT[kind])
-            stored = flat.STORED[kind]
-            reading = snapshot.blocks(self._db, selection.put(stored.query), selection.facts, stored.shape)
-            async with contextlib.aclosing(reading):
-                async for rows in reading:
-                    yield await asyncio.to_thread(flat.table, kind, rows, self._found)
+            query = selection.put(flat.STORED[kind].query)
+            async with contextlib.aclosing(snapshot.texts(self._db, query, selection.facts)) as reading:
+                async for text in reading:
+                    yield text
+
+    def table(self, text: bytes) -> Any:  # Any: a pyarrow.Table
+        """A block of rows as users read them; calls for a thread."""
+        kind = self.order.kind
+        return flat.table(kind, snapshot.parsed(text, flat.STORED[kind].shape), self._found)
 
     def documents(
         self, filters: Filters, *, in_time: bool = False
@@ -147,8 +151,8 @@ async def to_stream(db: Connection, order: Order, stream: BinaryIO, told: Told =
 async def _tables(moment: _Moment, writer: formats.Writer, told: Told) -> int:
     rows = 0
     try:
-        async with contextlib.aclosing(ahead(moment.tables(moment.order.filters))) as reading:
-            async for table in reading:
+        async with contextlib.aclosing(_made(moment, _blocks(moment))) as reading:
+            async for _, table in reading:
                 await asyncio.to_thread(_safely, writer.write, table)
                 rows += table.num_rows
                 told(table.num_rows)
@@ -157,6 +161,35 @@ async def _tables(moment: _Moment, writer: formats.Writer, told: Told) -> int:
         raise
     await asyncio.to_thread(_safely, writer.close)
     return rows
+
+
+async def _blocks(
+    moment: _Moment, owners: Sequence[tuple[int, str]] | None = None
+) -> AsyncGenerator[tuple[str, bytes], None]:
+    """All rows as they are stored, block by block; owner after owner, each with the name of its partition."""
+    filters = moment.order.filters
+    parts = [(filters, "")]
+    if owners is not None:
+        parts = [(msgspec.structs.replace(filters, organization=number), name) for number, name in owners]
+    for chosen, name in parts:
+        async with contextlib.aclosing(moment.texts(chosen)) as reading:
+            async for text in reading:
+                yield name, text
+
+
+async def _made(
+    moment: _Moment, blocks: AsyncGenerator[tuple[str, bytes], None]
+) -> AsyncGenerator[tuple[str, Any], None]:  # Any: a pyarrow.Table
+    """The blocks as users read them. While one is written, the next is made, and the one after that is read."""
+
+    async def tables() -> AsyncGenerator[tuple[str, Any], None]:
+        async with contextlib.aclosing(ahead(blocks)) as reading:
+            async for name, text in reading:
+                yield name, await asyncio.to_thread(moment.table, text)
+
+    async with contextlib.aclosing(ahead(tables())) as made:
+        async for named in made:
+            yield named
 
 
 async def _documents(moment: _Moment, stream: Counted, told: Told) -> int:
@@ -202,7 +235,7 @@ async def to_folder(db: Connection, order: Order, address: str, told: Told = _si
         day = partitions.Day(Place(address), order.kind, await moment.now(), uuid.uuid4().hex[:12])
         try:
             owners = await moment.owners()
-            async with contextlib.aclosing(ahead(_parts(moment, owners))) as reading:
+            async with contextlib.aclosing(_made(moment, _blocks(moment, owners))) as reading:
                 async for name, table in reading:
                     await asyncio.to_thread(day.write, name, table)
                     told(table.num_rows)
@@ -213,17 +246,6 @@ async def to_folder(db: Connection, order: Order, address: str, told: Told = _si
             day.discard()
             raise
     return _outcome(day.files, began)
-
-
-async def _parts(
-    moment: _Moment, owners: Sequence[tuple[int, str]]
-) -> AsyncGenerator[tuple[str, Any], None]:  # Any: pyarrow.Table
-    """The rows of one organization after the other, block by block, each with the name of its partition."""
-    for number, name in owners:
-        filters = msgspec.structs.replace(moment.order.filters, organization=number)
-        async with contextlib.aclosing(moment.tables(filters)) as reading:
-            async for table in reading:
-                yield name, table
 
 
 async def to_lake(db: Connection, order: Order, address: str, region: str, told: Told = _silent) -> Outcome:

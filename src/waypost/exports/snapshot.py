@@ -56,20 +56,20 @@ async def blocks(
         facts: The values in it.
         shape: Names and Arrow types.
     """
-    copy: LiteralString = "COPY (" + query + ") TO STDOUT (FORMAT csv)"
-    async with contextlib.aclosing(ahead(_texts(db, copy, facts))) as texts:
-        async for text in texts:
-            yield await asyncio.to_thread(_parsed, text, shape)
+    async with contextlib.aclosing(ahead(texts(db, query, facts))) as reading:
+        async for text in reading:
+            yield await asyncio.to_thread(parsed, text, shape)
 
 
-async def _texts(
-    db: Connection, copy: LiteralString, facts: Mapping[str, object]
+async def texts(
+    db: Connection, query: LiteralString, facts: Mapping[str, object]
 ) -> AsyncGenerator[bytes, None]:
-    """The rows as the server sends them, block by block.
+    """The rows of a query as the server sends them, block by block, for `parsed`.
 
     Waiting for each row by itself would take longer than all else that is done with it. So one is waited for, and
     whatever has come along with it is taken at once.
     """
+    copy: LiteralString = "COPY (" + query + ") TO STDOUT (FORMAT csv)"
     gathered: list[bytes | bytearray | memoryview] = []
     size = 0
     async with db.cursor() as cursor, cursor.copy(copy, facts) as lines:
@@ -101,7 +101,8 @@ def _end(db: Connection) -> None:
             raise psycopg.errors.error_from_result(result)
 
 
-def _parsed(text: bytes, shape: Shape) -> Any:  # Any: a pyarrow.Table
+def parsed(text: bytes, shape: Shape) -> Any:  # Any: a pyarrow.Table
+    """A block of rows as an Arrow table of these columns."""
     return csv.read_csv(
         pa.BufferReader(text),
         # One chunk: what is looked up for a table is looked up once.

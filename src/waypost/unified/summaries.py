@@ -12,7 +12,7 @@ import msgspec
 from psycopg.rows import dict_row
 
 from waypost import errors
-from waypost.storage import deadlines, queries
+from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified import selecting
 from waypost.unified.filters import Filters
@@ -65,7 +65,6 @@ async def grouped(
     Raises:
         FilterError: There is nothing of this name to group by, or a filter cannot be understood.
         KeyScopeError: The caller is bound to an organization, and asks for others.
-        TooSlowError: Counting them took too long.
     """
     if by not in _DIMENSIONS:
         raise errors.FilterError(
@@ -85,7 +84,7 @@ async def grouped(
     }
     query = queries.summaries.grouped.replace("{named}", dimension.named).replace("{keys}", dimension.keys)
     query = query.replace("{order}", dimension.order)
-    async with deadlines.within(db):
+    async with db.transaction():
         as_of = await begin(db)
         rows: list[Row] = []
         async with selecting.selected(db, "finding", filters, organization_id) as selection:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from psycopg.rows import dict_row
 
 from waypost import errors
-from waypost.storage import deadlines, queries
+from waypost.storage import queries
 from waypost.storage.database import Connection
 from waypost.unified import selecting, summaries
 from waypost.unified.filters import Filters
@@ -39,10 +39,9 @@ async def trend(
 
     Raises:
         FilterError: A filter, or the number of days, cannot be understood.
-        TooSlowError: Counting them took too long.
     """
     check_days(days)
-    async with deadlines.within(db):
+    async with db.transaction():
         as_of = await summaries.begin(db)
         first = as_of.astimezone(UTC).date() - timedelta(days - 1)
         facts = {**_FACTS, "first": first}
@@ -65,7 +64,7 @@ async def resolution(
         WaypostError: As for `trend`.
     """
     check_days(days)
-    async with deadlines.within(db):
+    async with db.transaction():
         as_of = await summaries.begin(db)
         facts = {**_FACTS, "first": as_of.astimezone(UTC).date() - timedelta(days - 1)}
         rows: list[Row] = []
@@ -86,7 +85,7 @@ async def age(db: Connection, filters: Filters, *, organization_id: int | None =
     Raises:
         WaypostError: As for `trend`.
     """
-    async with deadlines.within(db):
+    async with db.transaction():
         as_of = await summaries.begin(db)
         facts = {**_FACTS, "as_of": as_of, "bounds": [float(bound) for bound in BOUNDS]}
         rows: list[Row] = []

@@ -14,7 +14,6 @@ from support.hub import Hub
 from support.plain import ACME, GLOBEX, NOTHING, STATES, WORDS, Fits, Row
 from support.server import Server
 from waypost import errors
-from waypost.storage import deadlines
 from waypost.unified import summaries, trends
 from waypost.unified.filters import NOBODY, Filters
 
@@ -291,13 +290,3 @@ async def test_days_that_are_too_many(estate: Hub, days: int) -> None:
             await read(estate.db, ALL, days=days)
         assert refusal.value.field == "days"
     assert (await trends.trend(estate.db, ALL, days=1)).items
-
-
-async def test_a_deadline(estate: Hub) -> None:
-    """A question that takes the database too long is given up, and the session goes on as before."""
-    with pytest.raises(errors.TooSlowError, match=r"longer than 0\.05 seconds"):
-        async with deadlines.within(estate.db, 0.05):
-            await estate.db.execute("SELECT pg_sleep(5)")
-    assert await estate.rows("SELECT current_setting('statement_timeout')") == [("0",)]
-    async with deadlines.within(estate.db):
-        assert await estate.rows("SELECT current_setting('statement_timeout')") == [("10s",)]
