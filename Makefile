@@ -60,6 +60,7 @@ lock:  ## compile requirements/*.lock again (needs uv; ARGS=--upgrade for newer 
 	$(call compile,dev,--group dev pyproject.toml)
 	$(call compile,bench,--group bench --group build pyproject.toml)
 	$(call compile,docs,--group pyproject.toml:docs)
+	$(call compile,clickhouse,--group pyproject.toml:clickhouse --constraint requirements/dev.lock)
 
 clean:  ## remove what was installed and built; .waypost, which holds data, stays
 	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,7 @@
 """The recipes of docs/exports.md, run as they stand there."""
 
 import asyncio
+import importlib.util
 import io
 import json
 import os
@@ -146,6 +147,50 @@ async def test_elastic(exported: Path, receiver: Receiver) -> None:
             found[finding["id"]] = finding
     exported_ones = [json.loads(line) for line in (exported / "findings.ndjson").read_text().splitlines()]
     assert list(found.values()) == exported_ones
+
+
+_IN_CLICKHOUSE = """
+import sys
+from chdb.session import Session
+session = Session()
+*statements, question = sys.stdin.read().split(";\\n")
+for statement in statements:
+    session.query(statement)
+print(session.query(question, "JSONCompactEachRow"))
+"""
+
+
+async def test_clickhouse(estate: Hub, exported: Path) -> None:
+    """Every finding is loaded once, however often, with its numbers, times and what it has not."""
+    if importlib.util.find_spec("chdb") is None:
+        if os.environ.get("WAYPOST_TEST_CLICKHOUSE") == "required":
+            pytest.fail("WAYPOST_TEST_CLICKHOUSE is required, and chdb is not installed")
+        pytest.skip("chdb is not installed, which is 180 MB: pip install -r requirements/clickhouse.lock")
+    create, insert = recipe("ClickHouse").rstrip().removesuffix(";").split(";\n")
+    question = (
+        "SELECT id, toString(toInt64(toUnixTimestamp64Micro(changed_at))), score, isNull(resolved_at), state,"
+        " organization_name FROM findings FINAL ORDER BY id"
+    )
+    script = f"{create};\n{insert};\n{insert};\n{question}"
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", _IN_CLICKHOUSE],
+        cwd=exported, input=script, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    found = [json.loads(line) for line in ended.stdout.splitlines() if line]
+    table = (await _table(estate)).sort_by("id").to_pylist()
+    assert found == [
+        [
+            row["id"],
+            str(round(row["changed_at"].timestamp() * 1_000_000)),
+            row["score"],
+            int(row["resolved_at"] is None),
+            row["state"],
+            row["organization_name"],
+        ]
+        for row in table
+    ]
 
 
 @pytest.mark.parametrize(("name", "types"), [("ClickHouse", CLICKHOUSE), ("Snowflake", SNOWFLAKE)])
