@@ -72,7 +72,7 @@ async def texts(
     copy: LiteralString = "COPY (" + query + ") TO STDOUT (FORMAT csv)"
     gathered: list[bytes | bytearray | memoryview] = []
     size = 0
-    async with db.cursor() as cursor, cursor.copy(copy, facts) as lines:
+    async with _copied(db, copy, facts) as lines:
         line: bytes | bytearray | memoryview | None = await lines.read()
         while line:
             gathered.append(line)
@@ -87,6 +87,24 @@ async def texts(
                 _end(db)
     if gathered:
         yield b"".join(gathered)
+
+
+@contextlib.asynccontextmanager
+async def _copied(
+    db: Connection, copy: LiteralString, facts: Mapping[str, object]
+) -> AsyncIterator[psycopg.AsyncCopy]:
+    """A `COPY` out of the database, after which the session can be used, whatever ended it.
+
+    Who is cancelled while it starts never enters the driver's own block, which would end it.
+    """
+    async with db.cursor() as cursor:
+        try:
+            async with cursor.copy(copy, facts) as lines:
+                yield lines
+        except BaseException as problem:
+            if cursor.pgresult and db.info.transaction_status == pq.TransactionStatus.ACTIVE:
+                await psycopg.AsyncCopy(cursor).finish(problem)
+            raise
 
 
 def _end(db: Connection) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 import psycopg
+from psycopg import pq
 
 from waypost import errors
 from waypost.storage import queries
@@ -30,8 +31,10 @@ async def reading(db: Connection, organization_id: int) -> AsyncIterator[Owned]:
     Raises:
         RowSecurityError: The database's user may not become the role.
     """
-    # Rolled back, since within another transaction the role would stay to its end otherwise.
-    async with db.transaction(force_rollback=True):
+    # Within another transaction the role would stay to the end of that, if this were not rolled back. Alone it need not
+    # be, and with a rollback the driver would forget what it has prepared.
+    within = db.info.transaction_status != pq.TransactionStatus.IDLE
+    async with db.transaction(force_rollback=within):
         try:
             cursor = await db.execute(queries.lists.cap, {"organization_id": organization_id}, prepare=True)
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as problem:

@@ -33,8 +33,8 @@ _PATIENCE: Final = 10
 """Seconds to wait for the server, or for a connection of the pool."""
 
 _BY_ITSELF: Final = 2**31
-"""Statements are prepared after so many times, which is never: a prepared plan would be the first batch's, or the one
-for no filter at all. What every request asks, and has one good plan, says `prepare=True`."""
+"""Queries are prepared after so many times, which is never: a prepared plan would be the first batch's, or the one for
+no filter at all. What every request asks, and has one good plan, says `prepare=True`."""
 
 _KEEPALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """After a minute of silence a session whose server cannot be reached any more counts as ended."""

@@ -62,6 +62,30 @@ async def test_who_has_seen_enough_may_leave(estate: Hub) -> None:
     assert await usable(estate)
 
 
+@pytest.mark.parametrize("after", [0.0, 0.3])
+async def test_who_leaves_while_the_next_begins(estate: Hub, after: float) -> None:
+    """What is written breaks while PostgreSQL looks for the first row of the next part."""
+
+    async def parts() -> AsyncGenerator[bytes, None]:
+        for seconds in (0, 2):
+            query: LiteralString = (
+                "SELECT n, s FROM (SELECT 7 AS n, pg_sleep(%(seconds)s)::text AS s OFFSET 0) s"
+            )
+            async with contextlib.aclosing(snapshot.texts(estate.db, query, {"seconds": seconds})) as reading:
+                async for text in reading:
+                    yield text
+
+    async def write() -> None:
+        async with snapshot.one_moment(estate.db), contextlib.aclosing(ahead(parts())) as reading:
+            assert await anext(reading)
+            await asyncio.sleep(after)
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        await write()
+    assert await usable(estate)
+
+
 class Source:
     """Numbers, each after a moment; knows how far it is and that it was closed."""
 
