@@ -18,6 +18,7 @@ import msgspec
 import field_tables
 import metric_tables
 import ocsf_tables
+import operation_tables
 from waypost import errors, settings
 from waypost.cli import main as program
 from waypost.connections.connection import Rhythm
@@ -137,6 +138,26 @@ def commands() -> str:
     return text.strip() + "\n"
 
 
+def operations() -> str:
+    return "\n".join(
+        f"## {name.capitalize()}\n\n{about}\n\n{table(operation_tables.HEADS, rows)}"
+        for name, about, rows in operation_tables.sections()
+    )
+
+
+def settings_table() -> str:
+    rows = [
+        [
+            code(f"WAYPOST_{field.name.upper()}"),
+            _shape(field.type),
+            _default(field),
+            settings.about(field.name),
+        ]
+        for field in msgspec.structs.fields(settings.Settings)
+    ]
+    return table(["setting", "is", "default", "what"], rows)
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "ocsf_finding": lambda: table(ocsf_tables.HEADS, ocsf_tables.mapping("finding")),
     "ocsf_device": lambda: table(ocsf_tables.HEADS, ocsf_tables.mapping("device")),
@@ -153,6 +174,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "figures": figures,
     "errors": error_table,
     "commands": commands,
+    "operations": operations,
+    "settings": settings_table,
 }
 
 
@@ -203,6 +226,16 @@ def _sentence(kind: type[errors.WaypostError]) -> str:
 
 def _parameters(parameters: Mapping[str, str]) -> str:
     return "<br>".join(code(f"{name}={value}") for name, value in parameters.items())
+
+
+def _shape(kind: object) -> str:
+    return {str: "text", int: "number", bool: "true or false", Path: "folder"}[kind]  # type: ignore[index]
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is msgspec.NODEFAULT:
+        return "see below"
+    return "" if field.default == "" else code(str(field.default).lower())
 
 
 def _span(time: timedelta) -> str:

@@ -30,6 +30,10 @@ _FILE_KEYS: Final = {
     "exports": "where exports that the API makes are kept: a folder, or an address like s3://bucket/folder",
     "rate_limit": "requests a second that each API key may make; 0 for no limit",
 }
+_ENVIRONMENT_KEYS: Final = {
+    "home": "the data folder; from the environment only",
+    "key": "the API key that the command line acts as; from the environment only",
+}
 _SHAPES: Final[Mapping[type, str]] = {
     str: "a text in quotes",
     int: "a whole number",
@@ -68,6 +72,11 @@ class Settings(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:  # the database URL, the master key and the API key are secrets
         return f"Settings(home={str(self.home)!r}, embedded={not self.database_url})"
+
+
+def about(name: str) -> str:
+    """What a setting is, in a few words."""
+    return (_FILE_KEYS | _ENVIRONMENT_KEYS)[name]
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

@@ -100,6 +100,17 @@ def test_filters(working: Callable[[str], Any], clients: Clients) -> None:
     assert export["filters"] == {"severity": ["critical", "high"], "state": ["open"]}
 
 
+@pytest.mark.parametrize("given", [{"score_max": 0}, {"score_min": 0}, {"has_fix": False}])
+def test_a_filter_that_is_nothing_but_given(working: Callable[[str], Any], given: dict[str, Any]) -> None:
+    """Nought and no are values: the export has what the list has, and not more."""
+    everybody = working("everybody")
+    export = made(everybody, **given)
+    query = "&".join(f"{name}={str(value).lower()}" for name, value in given.items())
+    listed = everybody.get(f"/api/v1/findings?{query}&limit=1000")["items"]
+    assert sorted(row["id"] for row in lines(everybody, export)) == sorted(item["id"] for item in listed)
+    assert export["filters"] == given
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code", "field"),
     [

@@ -219,6 +219,21 @@ def test_some_fields_of_each_list(of: Callable[[str], Any], path: str, fields: s
     api("GET", f"/api/v1/{path}{sign}fields=nothing").refused(400, "filter", "fields")
 
 
+def test_some_fields_and_what_is_included(of: Callable[[str], Any]) -> None:
+    """What is included comes beside the fields; it is none of them itself."""
+    for path, include in (("findings", "cve"), ("devices", "vendor")):
+        items = of("everybody").get(f"/api/v1/{path}?fields=id&include={include}")["items"]
+        assert {frozenset(item) for item in items} == {frozenset(("id", "included"))}
+        assert all(include in item["included"] for item in items)
+        of("everybody")("GET", f"/api/v1/{path}?fields=id,included").refused(400, "filter", "fields")
+
+
+@pytest.mark.parametrize("query", ["severity=,", "state=%20,", "cve=,,", "fields=,", "include=,"])
+def test_nothing_but_commas(of: Callable[[str], Any], query: str) -> None:
+    """What is meant to limit a list does not leave it whole."""
+    of("everybody")("GET", f"/api/v1/findings?{query}").refused(400, "filter")
+
+
 def test_how_many_there_are(of: Callable[[str], Any]) -> None:
     """`count` tells how many there are in all, whatever the page."""
     api = of("everybody")

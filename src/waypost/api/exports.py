@@ -115,10 +115,9 @@ async def create_export(call: Called, data: JSONBody[NewExport]) -> Response[Exp
     if not call.means.exports:
         raise errors.ExportPlaceError("This service has no place for exports.")
     given = {
-        name: value for name in Filters.__struct_fields__ if (value := getattr(data.filters, name, None))
-    }
-    given |= {
-        name: value for name in ("has_fix", "exploited") if (value := getattr(data.filters, name)) is not None
+        name: value
+        for name in Filters.__struct_fields__
+        if (value := getattr(data.filters, name, None)) not in (None, "", [])
     }
     given["organization"] = await call.narrowed(data.filters.organization)
     filters = msgspec.convert(given, Filters)

@@ -10,10 +10,10 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import Parameter, QueryParameter
 
 from waypost.api.calls import Called
-from waypost.unified import ordering
+from waypost.unified import filters, ordering
 from waypost.unified.filters import Filters
 from waypost.unified.including import IN_DEVICES, IN_FINDINGS
-from waypost.unified.items import DeviceItem, FindingItem
+from waypost.unified.items import DeviceItem, FindingItem, selectable
 from waypost.unified.words import ChangeKind, DeviceState, FindingState, Severity, word
 
 _WORDS: Final = "Several are separated by commas."
@@ -122,7 +122,7 @@ FindingFields = Annotated[
     QueryParameter(
         name="fields",
         max_length=1_000,
-        description=f"Only these of each finding: {_names(FindingItem.__struct_fields__)}. {_WORDS}",
+        description=f"Only these of each finding: {_names(selectable(FindingItem))}. {_WORDS}",
     ),
 ]
 DeviceFields = Annotated[
@@ -130,7 +130,7 @@ DeviceFields = Annotated[
     QueryParameter(
         name="fields",
         max_length=1_000,
-        description=f"Only these of each device: {_names(DeviceItem.__struct_fields__)}. {_WORDS}",
+        description=f"Only these of each device: {_names(selectable(DeviceItem))}. {_WORDS}",
     ),
 ]
 Fields = Annotated[str, Parameter(max_length=1_000, description=f"Only these fields of each item. {_WORDS}")]
@@ -245,5 +245,9 @@ def one(text: str) -> tuple[str, ...]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """What stands between the commas."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    """What stands between the commas.
+
+    Raises:
+        FilterError: There is nothing but commas: what is meant to limit a list must not leave it whole.
+    """
+    return filters.words([text] if text else [])

@@ -11,12 +11,13 @@ import msgspec
 from litestar import Request, Response
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
+from msgspec import UNSET
 
 from waypost import errors
 from waypost.api import negotiation
 from waypost.api.pages import CountedPage, Page
+from waypost.unified import filters, items, reading
 from waypost.unified import ocsf as documents
-from waypost.unified import reading
 from waypost.unified.paging import ListPage
 from waypost.unified.rows import Kind
 
@@ -70,17 +71,17 @@ def fields(item: type[msgspec.Struct], text: str) -> Sequence[str]:
     Raises:
         FilterError: The item has no such field.
     """
-    chosen = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    reading.check_names(chosen, item.__struct_fields__, "fields")
+    chosen = tuple(dict.fromkeys(filters.words([text] if text else [])))
+    reading.check_names(chosen, items.selectable(item), "fields")
     return chosen
 
 
-def in_part(answer: A, items: Sequence[object], item: type[msgspec.Struct], text: str) -> A:
+def in_part(answer: A, found: Sequence[object], item: type[msgspec.Struct], text: str) -> A:
     """An answer with these fields alone of each of its items.
 
     Args:
         answer: A page.
-        items: What is on it.
+        found: What is on it.
         item: What they are.
         text: The names of the fields, separated by commas; empty for all.
 
@@ -88,7 +89,7 @@ def in_part(answer: A, items: Sequence[object], item: type[msgspec.Struct], text
         FilterError: The item has no such field.
     """
     chosen = fields(item, text)
-    return msgspec.structs.replace(answer, items=_parts(items, chosen)) if chosen else answer
+    return msgspec.structs.replace(answer, items=_parts(found, chosen)) if chosen else answer
 
 
 def flat(found: ListPage[T], item: type[msgspec.Struct], text: str) -> Page[T]:
@@ -97,15 +98,23 @@ def flat(found: ListPage[T], item: type[msgspec.Struct], text: str) -> Page[T]:
 
 
 def _parts(
-    items: Sequence[Any], chosen: Sequence[str]
+    found: Sequence[Any], chosen: Sequence[str]
 ) -> list[Any]:  # Any: sparse items have no type of their own
-    return [{name: getattr(item, name) for name in chosen} for item in items]
+    """These fields of each, and what was asked to be included besides."""
+    return [
+        {
+            name: value
+            for name in (*chosen, items.INCLUDED)
+            if (value := getattr(one, name, UNSET)) is not UNSET
+        }
+        for one in found
+    ]
 
 
 def page(found: ListPage[T], chosen: Sequence[str]) -> CountedPage[T]:
     """A page of flat items, or of these of their fields."""
-    items = _parts(found.items, chosen) if chosen else found.items
-    return CountedPage(items, found.next_cursor, found.total)
+    told = _parts(found.items, chosen) if chosen else found.items
+    return CountedPage(told, found.next_cursor, found.total)
 
 
 def refuse_for_ocsf(**given: object) -> None:
@@ -130,6 +139,6 @@ def ocsf(kind: Kind, found: ListPage[Any], include: Collection[str]) -> Any:  # 
         FilterError: Something else than the vendor's own row is to be included.
     """
     reading.check_names(include, ("vendor",), "include")
-    items = [documents.document(kind, row, with_vendor="vendor" in include) for row in found.items]
-    body = msgspec.json.encode({"items": items, "next_cursor": found.next_cursor})
+    made = [documents.document(kind, row, with_vendor="vendor" in include) for row in found.items]
+    body = msgspec.json.encode({"items": made, "next_cursor": found.next_cursor})
     return Response(body, media_type=OCSF)

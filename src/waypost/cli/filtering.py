@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import Parameter
 
+from waypost.unified import filters
 from waypost.unified.filters import Filters
 
 _ORGANIZATION = 'Name, path (Parent / Child) or id of an organization; "none" for what belongs to none.'
@@ -200,4 +201,4 @@ def many(values: list[str] | None) -> tuple[str, ...]:
 
 def words(values: list[str] | None) -> tuple[str, ...]:
     """Values without commas of their own, which may therefore be given in one, separated by commas."""
-    return tuple(word.strip() for value in values or () for word in value.split(",") if word.strip())
+    return filters.words(values or [])

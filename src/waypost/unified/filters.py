@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from waypost import errors
+from waypost.unified.nearest import meant
 from waypost.unified.words import DeviceState, FindingState, Severity, word
 
 NOBODY: Final = 0
@@ -77,7 +78,9 @@ def of_findings(filters: Filters) -> Row:
     )
     if since and until and since >= until:
         raise errors.FilterError(
-            "`detected_since` is not before `detected_until`.", remedy="Swap them.", field="detected_until"
+            "`detected_since` is not before `detected_until`.",
+            remedy="Give a later `detected_until`.",
+            field="detected_until",
         )
     if (
         filters.score_min is not None
@@ -123,6 +126,20 @@ def _of_both(filters: Filters) -> Row:
     }
 
 
+def words(texts: Sequence[str]) -> tuple[str, ...]:
+    """What stands between the commas of these texts.
+
+    Raises:
+        FilterError: There is nothing but commas: what is meant to limit a list must not leave it whole.
+    """
+    found = tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
+    if texts and not found:
+        raise errors.FilterError(
+            f"{','.join(texts)[:40]!r} names nothing.", remedy="Name something, or leave it out."
+        )
+    return found
+
+
 def members(words: Sequence[str], kind: type[E], name: str) -> list[int] | None:
     """The numbers of these words of a vocabulary; None for no words.
 
@@ -133,7 +150,7 @@ def members(words: Sequence[str], kind: type[E], name: str) -> list[int] | None:
     for text in words:
         if text.lower() not in known:
             raise errors.FilterError(
-                f"There is no {name} {text!r}; there are {', '.join(known)}.", field=name
+                f"There is no {name} {text!r}; there are {', '.join(known)}.{meant(text, known)}", field=name
             )
     return [known[text.lower()] for text in words] or None
 

@@ -1,7 +1,7 @@
 """What lists are made of, as users read it at the command line, through the API and in the client alike."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,6 +11,13 @@ from waypost.unified.described import said
 Row = dict[str, Any]  # Any: whatever the console sent
 Counted = Literal["exact", "at_least"]
 """Whether numbers are exact, or the counting stopped there: see `counting`."""
+INCLUDED: Final = "included"
+"""The field with what was asked to be told besides."""
+
+
+def selectable(item: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields of an item that can be asked for one by one."""
+    return tuple(name for name in item.__struct_fields__ if name != INCLUDED)
 
 
 class Ref(msgspec.Struct, frozen=True):

@@ -128,8 +128,9 @@ async def test_no_http_at_all() -> None:
 
 @pytest.mark.parametrize(
     ("sent", "seconds"),
-    [("30", 30.0), ("", None), ("soon", None), ("-5", None), ("Mon, 01 Jan 2001 00:00:00 GMT", 0.0)],
-)
+    [("30", 30.0), ("", None), ("soon", None), ("-5", None), ("Mon, 01 Jan 2001 00:00:00 GMT", 0.0),
+     ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None), ("Mon, 01 Jan 99999 00:00:00 GMT", None)],
+)  # fmt: skip
 async def test_retry_after(receiver: Receiver, sent: str, seconds: float | None) -> None:
     """What the receiver asks for is read in both of its forms; what it does not mean is nothing."""
     receiver.status, receiver.headers = 503, {"Retry-After": sent}
