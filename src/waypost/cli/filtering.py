@@ -144,6 +144,7 @@ class SoftwareFilters:
     connection: Connection = None
     account: Account = None
     site: Site = None
+    group: Group = None
     device: Device = None
     application: Application = ""
     vendor: Vendor = ""
@@ -156,6 +157,7 @@ class SoftwareFilters:
             connection=many(self.connection),
             account=many(self.account),
             site=many(self.site),
+            group=many(self.group),
             device=many(self.device),
             application=self.application,
             vendor=self.vendor,

@@ -78,6 +78,7 @@ class SoftwareFilters(TypedDict, total=False):
     connection: str
     account: str
     site: str
+    group: str
     severity: Words
     cve: Words
     device: Id

@@ -1,5 +1,6 @@
 """Accounts, groups, software and CVEs: each row and number is what a loop over all rows finds, page after page."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -163,6 +164,26 @@ async def test_software_there(estate: Hub, rows: list[Row], what: str) -> None:
         key: numbers[1]
         for key, numbers in of_software([one for one in rows if one.is_open and fits(one)]).items()
     }
+
+
+@pytest.mark.parametrize("what", ["software", "cves"])
+async def test_of_a_group(estate: Hub, rows: list[Row], what: str) -> None:
+    """In one group of devices there is what their findings at its site are about."""
+    ((group, site, devices),) = await estate.rows(
+        "SELECT g.group_id::text, g.site_id, array_agg(c.name || ' ' || d.device_uuid) FROM device d"
+        " JOIN connection c USING (connection_id) JOIN scope_group g USING (connection_id, group_id)"
+        " WHERE EXISTS (SELECT FROM finding f WHERE f.connection_id = d.connection_id"
+        " AND f.device_id = d.device_id AND f.site_id = g.site_id AND f.state <> 6)"
+        " GROUP BY g.group_id, g.site_id ORDER BY count(*) DESC, g.group_id LIMIT 1"
+    )
+    on_them = [row for row in rows if row.is_open and f"{row.connection} {row.device}" in devices]
+    there = [row for row in on_them if row.site_id == site]
+    listed = await everything(LISTS[what], estate, Filters(group=(group,)))
+    assert there
+    if what == "software":
+        assert {(one.name, one.vendor, one.version) for one in listed} == set(of_software(there))
+    else:
+        assert {one.id: one.findings for one in listed} == Counter(row.cve for row in there)
 
 
 def said(row: Row, field: str, meanings: dict[str, bool]) -> bool | None:
