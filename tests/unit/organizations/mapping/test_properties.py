@@ -187,7 +187,10 @@ class Play:
         decided = "SELECT connection_id, kind, scope_id, decision, organization_id FROM mapping"
         return [
             await self.grounds.hub.rows(f"{decided} WHERE decision <> 'undecided' ORDER BY 1, 2, 3"),
-            await self.grounds.hub.rows("SELECT name, aliases FROM organization ORDER BY 1"),
+            # Further names have no order of their own.
+            await self.grounds.hub.rows(
+                "SELECT name, ARRAY(SELECT unnest(aliases) ORDER BY 1) FROM organization ORDER BY 1"
+            ),
         ]
 
     def _expected(self, wanted: dict[Key, tuple[Held, str]]) -> type[Exception] | None:
