@@ -157,11 +157,11 @@ async def test_interrupted_by_hand(
 ) -> None:
     """Ctrl-C and a polite kill leave a run to go on with, and say so."""
     console = start_simulator(
-        **{**ESTATE, "latency": 150}, seed=60
+        **{**ESTATE, "latency": 300}, seed=60
     )  # so that there is something left to stop
     connection = await hub.add(console.url, console.token)
     with waypost.start("sync") as running:
-        assert running.wait_until_at("risks", pages=3), running.output
+        assert running.wait_until_at("risks", pages=1), running.output
         running.send(number)
         assert running.wait() == 1
     assert "sync.interrupted" in running.output
