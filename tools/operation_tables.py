@@ -9,7 +9,7 @@ import msgspec
 import contract
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
-HEADS: Final = ("operation", "does", "takes")
+HEADS: Final = ("operation", "what it does, and takes")
 Document = dict[str, Any]  # Any: JSON
 
 
@@ -30,8 +30,9 @@ def sections() -> Iterator[tuple[str, str, list[list[str]]]]:
 
 
 def _row(path: str, method: str, operation: Document, description: Document) -> list[str]:
-    does = f"{operation['summary']}. {operation.get('description', '')}".strip()
-    return [f"`{method.upper()} {path}`", " ".join(does.split()), _takes(operation, description)]
+    does = " ".join(f"{operation['summary']}. {operation.get('description', '')}".split())
+    takes = _takes(operation, description)
+    return [f"`{method.upper()} {path}`", f"{does}<br>Takes {takes}." if takes else does]
 
 
 def _takes(operation: Document, description: Document) -> str:

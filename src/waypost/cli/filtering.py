@@ -1,9 +1,8 @@
 """The options that limit lists and exports, each described once."""
 
-from dataclasses import dataclass
-from typing import Annotated, Final
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Final
 
-import msgspec
 from cyclopts import Parameter
 
 from waypost.unified import filters
@@ -49,10 +48,15 @@ ChangedSince = Annotated[
 ]
 
 
+_NAMES: Final = frozenset({"connection", "account", "site", "group", "device"})
+"""Filters whose values may have commas in them."""
+_WORDS: Final = frozenset({"cve", "severity", "state"})
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class FindingFilters:
-    """Which findings."""
+class Anywhere:
+    """Where something is: what every list can be limited to. What others add has the names of `Filters`."""
 
     organization: Organization = ""
     connection: Connection = None
@@ -60,6 +64,21 @@ class FindingFilters:
     site: Site = None
     group: Group = None
     device: Device = None
+
+    def filters(self) -> Filters:
+        """As lists take them; the organization is yet to be looked up, and what is no filter of findings left out."""
+        found: dict[str, Any] = {}  # Any: texts, numbers, lists of words
+        for name in {field.name for field in fields(self)} & {*Filters.__struct_fields__} - {"organization"}:
+            value = getattr(self, name)
+            found[name] = many(value) if name in _NAMES else words(value) if name in _WORDS else value
+        return Filters(**found)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class FindingFilters(Anywhere):
+    """Which findings."""
+
     application: Application = ""
     vendor: Vendor = ""
     cve: Cve = None
@@ -77,42 +96,12 @@ class FindingFilters:
     resolved_since: Annotated[str, Parameter(help="From then on; likewise.")] = ""
     search: Search = ""
 
-    def filters(self) -> Filters:
-        """As lists take them; the organization is yet to be looked up."""
-        return Filters(
-            connection=many(self.connection),
-            account=many(self.account),
-            site=many(self.site),
-            group=many(self.group),
-            device=many(self.device),
-            application=self.application,
-            vendor=self.vendor,
-            cve=words(self.cve),
-            severity=words(self.severity),
-            state=words(self.state),
-            score_min=self.score_min,
-            score_max=self.score_max,
-            has_fix=self.has_fix,
-            exploited=self.exploited,
-            detected_since=self.detected_since,
-            detected_until=self.detected_until,
-            changed_since=self.changed_since,
-            resolved_since=self.resolved_since,
-            search=self.search,
-        )
-
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class DeviceFilters:
+class DeviceFilters(Anywhere):
     """Which devices."""
 
-    organization: Organization = ""
-    connection: Connection = None
-    account: Account = None
-    site: Site = None
-    group: Group = None
-    device: Device = None
     state: DeviceState = None
     os: Annotated[
         str, Parameter(help="Part of the operating system's name, or its type: windows, linux, macos.")
@@ -120,50 +109,16 @@ class DeviceFilters:
     changed_since: ChangedSince = ""
     search: Annotated[str, Parameter(help="Part of the device's name.")] = ""
 
-    def filters(self) -> Filters:
-        """As lists take them; the organization is yet to be looked up."""
-        return Filters(
-            connection=many(self.connection),
-            account=many(self.account),
-            site=many(self.site),
-            group=many(self.group),
-            device=many(self.device),
-            state=words(self.state),
-            os=self.os,
-            changed_since=self.changed_since,
-            search=self.search,
-        )
-
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class SoftwareFilters:
+class SoftwareFilters(Anywhere):
     """Which application versions, by the findings that they have."""
 
-    organization: Organization = ""
-    connection: Connection = None
-    account: Account = None
-    site: Site = None
-    group: Group = None
-    device: Device = None
     application: Application = ""
     vendor: Vendor = ""
     cve: Cve = None
     severity: Severity = None
-
-    def filters(self) -> Filters:
-        """As lists take them; the organization is yet to be looked up."""
-        return Filters(
-            connection=many(self.connection),
-            account=many(self.account),
-            site=many(self.site),
-            group=many(self.group),
-            device=many(self.device),
-            application=self.application,
-            vendor=self.vendor,
-            cve=words(self.cve),
-            severity=words(self.severity),
-        )
 
 
 @Parameter(name="*")
@@ -178,16 +133,6 @@ class CveFilters(SoftwareFilters):
     published_since: Annotated[
         str, Parameter(help="From then on; like 2026-11-01 or 2026-11-01T08:00:00Z.")
     ] = ""
-
-    def filters(self) -> Filters:
-        """As lists take them; `published_since` stands beside them."""
-        return msgspec.structs.replace(
-            super().filters(),
-            score_min=self.score_min,
-            score_max=self.score_max,
-            has_fix=self.has_fix,
-            exploited=self.exploited,
-        )
 
 
 ALL_FINDINGS: Final = FindingFilters()
